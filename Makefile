@@ -1,0 +1,36 @@
+# The commands of the README. Everything they need is installed by scripts/setup.sh.
+
+.PHONY: build demo test lint format bench crash clean
+
+build:
+	@scripts/setup.sh build
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release --target fewter_cli nearest
+
+demo: build
+	@build/release/examples/nearest examples
+
+test:
+	@scripts/test.sh
+
+lint:
+	@scripts/setup.sh test
+	@scripts/lint.sh
+
+format:
+	@scripts/setup.sh test
+	@scripts/sources.sh | xargs clang-format-16 -i
+
+bench:
+	@scripts/setup.sh test
+	@bench/run.sh $(DATA)
+
+# Kills a thousand processes that write to a disk cache, and checks what each of them left.
+crash:
+	@scripts/setup.sh test
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release --target disk_crash
+	@build/release/tests/disk_crash 1000
+
+clean:
+	@rm -rf build

@@ -1,0 +1,36 @@
+# Everything fewter is built from. Arrow is a public dependency (its types are in our API); the others are private.
+
+include(FewterArrow)
+
+find_package(Threads REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+# For sets of row ids. Bitmaps in files, which are not to be trusted, have a decoder of our own.
+find_package(roaring REQUIRED)
+include(FewterValkey)
+
+if(FEWTER_BUILD_CLI)
+  find_package(CLI11 REQUIRED)
+endif()
+if(FEWTER_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+if(FEWTER_BUILD_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+endif()
+
+# Arrow's own allocators hide overruns from AddressSanitizer and confuse ThreadSanitizer; the tests use plain malloc.
+set(FEWTER_TEST_ENVIRONMENT
+  "ARROW_DEFAULT_MEMORY_POOL=system"
+  "FEWTER_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
+  "FEWTER_FIXTURES=${PROJECT_SOURCE_DIR}/build/fixtures"
+  "ASAN_OPTIONS=detect_stack_use_after_return=1"
+  "UBSAN_OPTIONS=print_stacktrace=1"
+  "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "fewter/cache/backend.h"
+
+namespace fewter::cli {
+
+/// What --cache means when it is not given: a folder, the user's cache folder.
+inline constexpr const char* kDefaultCache = "default";
+/// The most that such a folder holds.
+inline constexpr int64_t kDefaultDiskBytes = int64_t{5} << 30;
+
+/// $XDG_CACHE_HOME/fewter, or ~/.cache/fewter; empty if there is neither.
+std::string UserCacheFolder();
+
+/// The cache that an option names: a URI; a folder, which is what has a '/' in it, as memory over a disk cache there;
+/// or "default". A default cache whose folder cannot be used is memory only, and says so on standard error.
+arrow::Result<std::shared_ptr<CacheBackend>> OpenCache(const std::string& choice);
+
+/// One tier of a cache that is given to `fewter cache`: a folder or URI.
+struct CachePlace {
+  std::string uri;
+  /// The folder of a disk cache; empty for other kinds.
+  std::string folder;
+};
+
+/// The tiers of "default", a folder, or a URI; without those that live and die with a process.
+arrow::Result<std::vector<CachePlace>> LastingPlaces(const std::string& choice);
+
+}  // namespace fewter::cli

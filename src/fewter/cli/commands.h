@@ -1,0 +1,19 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+
+#include <arrow/status.h>
+
+namespace fewter::cli {
+
+/// What a sub-command does once the line has been parsed.
+using Action = std::function<arrow::Status()>;
+
+/// Each adds a sub-command to `app`, and sets `action` if the line names it.
+void AddInfoCommand(CLI::App* app, Action* action);
+void AddQueryCommand(CLI::App* app, Action* action);
+void AddCacheCommand(CLI::App* app, Action* action);
+
+}  // namespace fewter::cli

@@ -1,0 +1,55 @@
+#include "fewter/cli/exit_code.h"
+
+#include <cerrno>
+#include <string>
+
+#include <arrow/util/io_util.h>
+
+#include "fewter/util/argument_error.h"
+
+namespace fewter::cli {
+
+namespace {
+
+ExitCode ForErrno(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return kNotFound;
+    case EACCES:
+    case EPERM:
+      return kRefused;
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ETIMEDOUT:
+      return kUnreachable;
+    default:
+      return kFailed;
+  }
+}
+
+/// Object stores give no errno; what went wrong is in the words of Arrow's message.
+ExitCode ForMessage(const std::string& message) {
+  const auto says = [&](const char* words) { return message.find(words) != std::string::npos; };
+  if (says("NETWORK_CONNECTION") || says("Failed to connect") || says("resolve host")) return kUnreachable;
+  if (says("ACCESS_DENIED") || says("INVALID_ACCESS_KEY_ID") || says("HTTP status 403")) return kRefused;
+  return kFailed;
+}
+
+}  // namespace
+
+ExitCode ExitCodeFor(const arrow::Status& status) {
+  if (status.ok()) return kOk;
+  if (IsArgumentError(status)) return kUsage;
+  if (status.IsKeyError()) return kNotFound;
+  if (status.IsInvalid() || status.IsNotImplemented() || status.IsSerializationError()) return kCorruptOrNotSupported;
+  if (status.IsIOError()) {
+    const int error = arrow::internal::ErrnoFromStatus(status);
+    return error != 0 ? ForErrno(error) : ForMessage(status.message());
+  }
+  return kFailed;
+}
+
+}  // namespace fewter::cli

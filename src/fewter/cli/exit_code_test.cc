@@ -1,0 +1,32 @@
+#include "fewter/cli/exit_code.h"
+
+#include <cerrno>
+
+#include <arrow/util/io_util.h>
+#include <gtest/gtest.h>
+
+#include "fewter/util/argument_error.h"
+
+namespace fewter::cli {
+namespace {
+
+TEST(ExitCode, FollowsTheKindOfError) {
+  EXPECT_EQ(ExitCodeFor(arrow::Status::OK()), kOk);
+  EXPECT_EQ(ExitCodeFor(ArgumentError("k is ", 0)), kUsage);
+  EXPECT_EQ(ExitCodeFor(arrow::Status::KeyError("no dataset")), kNotFound);
+  EXPECT_EQ(ExitCodeFor(arrow::Status::Invalid("bad footer")), kCorruptOrNotSupported);
+  EXPECT_EQ(ExitCodeFor(arrow::Status::NotImplemented("OPQ")), kCorruptOrNotSupported);
+  EXPECT_EQ(ExitCodeFor(arrow::Status::OutOfMemory("")), kFailed);
+}
+
+TEST(ExitCode, FollowsErrnoOfIoErrors) {
+  const auto with = [](int error) { return ExitCodeFor(arrow::internal::IOErrorFromErrno(error, "reading")); };
+  EXPECT_EQ(with(ENOENT), kNotFound);
+  EXPECT_EQ(with(EACCES), kRefused);
+  EXPECT_EQ(with(ECONNREFUSED), kUnreachable);
+  EXPECT_EQ(with(EIO), kFailed);
+  EXPECT_EQ(ExitCodeFor(arrow::Status::IOError("no errno")), kFailed);
+}
+
+}  // namespace
+}  // namespace fewter::cli

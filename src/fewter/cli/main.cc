@@ -1,0 +1,50 @@
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include <fmt/core.h>
+#include <CLI/CLI.hpp>
+
+#include "fewter/cli/commands.h"
+#include "fewter/cli/exit_code.h"
+#include "fewter/util/status_text.h"
+#include "fewter/version.h"
+
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 refused credentials, 5 storage unreachable,\n"
+    "            6 corrupt or not supported\n"
+    "Example: fewter query examples/packages.lance --column vector --row 0 -k 5";
+
+/// What a library throws, such as for want of memory, ends in a message like everything else.
+arrow::Status Run(const fewter::cli::Action& action) {
+  try {
+    return action();
+  } catch (const std::exception& thrown) {
+    return arrow::Status::UnknownError(thrown.what());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"fewter: native vector search over Lance datasets", "fewter"};
+  app.set_version_flag("--version", std::string("fewter ") + fewter::kVersion);
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  fewter::cli::Action action;
+  fewter::cli::AddInfoCommand(&app, &action);
+  fewter::cli::AddQueryCommand(&app, &action);
+  fewter::cli::AddCacheCommand(&app, &action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help and version are "errors" with code 0 to CLI11.
+    return app.exit(error) == 0 ? fewter::cli::kOk : fewter::cli::kUsage;
+  }
+  arrow::Status status = Run(action);
+  if (status.ok() && std::fflush(stdout) != 0) status = arrow::Status::IOError("cannot write to standard output");
+  if (!status.ok()) fmt::print(stderr, "fewter: {}\n", fewter::MessageWithReason(status));
+  return fewter::cli::ExitCodeFor(status);
+}

@@ -1,0 +1,171 @@
+#include <fmt/core.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "fewter/cli/cache_choice.h"
+#include "fewter/cli/commands.h"
+#include "fewter/cli/npy.h"
+#include "fewter/cli/stats_output.h"
+#include "fewter/dataset/dataset.h"
+#include "fewter/util/argument_error.h"
+
+namespace fewter::cli {
+
+namespace {
+
+struct QueryOptions {
+  std::string uri;
+  std::optional<uint64_t> version;
+  std::string vector_file;
+  std::optional<uint64_t> row;
+  SearchRequest request;
+  std::string cache = kDefaultCache;
+  bool json = false;
+  bool stats = false;
+};
+
+using Clock = std::chrono::steady_clock;
+
+arrow::Result<std::vector<std::vector<float>>> ReadQueries(const QueryOptions& options, const Dataset& dataset) {
+  std::vector<std::vector<float>> queries;
+  if (options.row) {
+    ARROW_ASSIGN_OR_RAISE(auto vector, dataset.ReadVector(options.request.column, *options.row));
+    queries.push_back(std::move(vector));
+    return queries;
+  }
+  ARROW_ASSIGN_OR_RAISE(const Matrix matrix, ReadNpy(options.vector_file));
+  for (uint64_t row = 0; row < matrix.rows; ++row) {
+    queries.push_back(matrix.Row(row));
+    // Looked at before the first answer is printed, so that there are answers to all or to none.
+    for (const float value : queries.back()) {
+      if (!std::isfinite(value)) return ArgumentError(options.vector_file, ": vector ", row, " is not finite");
+    }
+  }
+  return queries;
+}
+
+void PrintRows(size_t query, size_t num_queries, const std::vector<Neighbor>& rows) {
+  if (num_queries > 1) fmt::print("query {}\n", query);
+  fmt::print("{:>5}  {:>20}  {:>14}\n", "", "_rowid", "_distance");
+  for (size_t i = 0; i < rows.size(); ++i) {
+    fmt::print("{:>5}  {:>20}  {:>14.6g}\n", i + 1, rows[i].row_id, rows[i].distance);
+  }
+}
+
+/// The shortest text that reads back as the same float, and as a float: JSON's 0 would be a whole number to many
+/// readers.
+std::string FloatText(float value) {
+  std::string text = fmt::format("{}", value);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+/// Written by hand rather than by the JSON library so that the float keeps its own shortest form.
+void PrintRowsJson(size_t query, const std::vector<Neighbor>& rows) {
+  fmt::print("{{\"query\":{},\"rows\":[", query);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    fmt::print("{}{{\"_rowid\":{},\"_distance\":{}}}", i == 0 ? "" : ",", rows[i].row_id, FloatText(rows[i].distance));
+  }
+  fmt::print("]}}\n");
+}
+
+void PrintStats(const QueryOptions& options, double seconds, const Dataset& dataset) {
+  const lance::IoStats io = dataset.io_stats();
+  const CacheBackend& cache = *dataset.session().cache().backend();
+  if (options.json) {
+    const nlohmann::json stats = {{"seconds", seconds}, {"io", IoStatsJson(io)}, {"cache", CacheStatsJson(cache)}};
+    fmt::print("{}\n", nlohmann::json{{"stats", stats}}.dump());
+    return;
+  }
+  fmt::print("\n{:.3f} ms\n", seconds * 1e3);
+  PrintIoStats(io);
+  PrintCacheStats(cache);
+}
+
+arrow::Status RunQuery(const QueryOptions& options) {
+  const auto start = Clock::now();
+  ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
+  DatasetOptions dataset_options{.version = options.version, .session = Session::Make({.cache = std::move(backend)})};
+  ARROW_ASSIGN_OR_RAISE(auto dataset, Dataset::Open(options.uri, std::move(dataset_options)));
+  ARROW_ASSIGN_OR_RAISE(const auto queries, ReadQueries(options, *dataset));
+  SearchRequest request = options.request;
+  for (size_t i = 0; i < queries.size(); ++i) {
+    request.query = queries[i];
+    ARROW_ASSIGN_OR_RAISE(const auto result, dataset->Search(request));
+    if (options.json) {
+      PrintRowsJson(i, result.rows);
+    } else {
+      PrintRows(i, queries.size(), result.rows);
+    }
+  }
+  const std::chrono::duration<double> elapsed = Clock::now() - start;
+  if (options.stats) PrintStats(options, elapsed.count(), *dataset);
+  // The answers are out; what was read now is for the next run.
+  if (std::fflush(stdout) != 0) return arrow::Status::IOError("cannot write to standard output");
+  dataset->session().cache().backend()->Flush();
+  return arrow::Status::OK();
+}
+
+std::map<std::string, Metric> MetricNames() {
+  std::map<std::string, Metric> names;
+  for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kDot, Metric::kHamming}) {
+    names.emplace(ToString(metric), metric);
+  }
+  return names;
+}
+
+}  // namespace
+
+void AddQueryCommand(CLI::App* app, Action* action) {
+  auto options = std::make_shared<QueryOptions>();
+  CLI::App* command = app->add_subcommand("query", "Finds the rows nearest to a vector");
+  command->add_option("uri", options->uri, "The dataset, a path or URI")->required();
+  command->add_option("--column", options->request.column, "The vector column")->required();
+  auto* query = command->add_option_group("query", "What to look for");
+  query->add_option("--vector", options->vector_file, "A .npy file of one vector or a matrix of them");
+  query->add_option("--row", options->row, "The vector of this row of the dataset")
+      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
+  query->require_option(1);
+  command->add_option("-k", options->request.k, "How many rows to return")
+      ->capture_default_str()
+      ->check(CLI::Range(uint32_t{1}, std::numeric_limits<uint32_t>::max()));
+  command->add_option("--nprobes", options->request.nprobes, "How many partitions to search")
+      ->capture_default_str()
+      ->check(CLI::Range(uint32_t{1}, std::numeric_limits<uint32_t>::max()));
+  command->add_option("--max-nprobes", options->request.max_nprobes,
+                      "How many to search at most, while fewer than K rows are found [as --nprobes]");
+  command->add_option("--ef", options->request.ef, "HNSW: candidates to keep on the way [1.5 K]");
+  command->add_option("--refine", options->request.refine_factor,
+                      "Take this many times K rows from the index and order them by exact distances");
+  command->add_option("--distance-from", options->request.distance_from, "Only rows at this distance or farther");
+  command->add_option("--distance-below", options->request.distance_below, "Only rows nearer than this");
+  command->add_option("--metric", options->request.metric, "l2, cosine, dot or hamming [the index's]")
+      ->transform(CLI::CheckedTransformer(MetricNames()));
+  command->add_option("--approx-mode", options->request.approx_mode, "normal, fast or accurate estimates (RaBitQ)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, ApproxMode>{
+          {"normal", ApproxMode::kNormal}, {"fast", ApproxMode::kFast}, {"accurate", ApproxMode::kAccurate}}));
+  command->add_flag("--exact{false}", options->request.use_index, "Compare every row instead of asking an index");
+  command->add_option("--index", options->request.index, "The index to use, if the column has several");
+  command->add_flag("--fast-search", options->request.indexed_rows_only, "Leave out rows that no index covers");
+  command->add_option("--dataset-version", options->version, "The version to open [latest]");
+  command->add_option("--cache", options->cache,
+                      "Where index parts are kept: memory://?capacity=512MiB, disk:///folder?capacity=20GiB,\n"
+                      "redis://host:6379, several of them separated by commas, or none\n"
+                      "[memory over the user's cache folder on disk, at most 5 GiB]");
+  command->add_flag("--json", options->json, "Print one JSON object a query");
+  command->add_flag("--stats", options->stats, "Print time, requests and cache counts at the end");
+  command->footer("Example: fewter query examples/packages.lance --column vector --row 0 -k 5 --nprobes 8 --stats");
+  command->callback([=] { *action = [options] { return RunQuery(*options); }; });
+}
+
+}  // namespace fewter::cli

@@ -1,0 +1,187 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <arrow/record_batch.h>
+#include <arrow/result.h>
+
+#include "fewter/cache/query.h"
+#include "fewter/dataset/segment.h"
+#include "fewter/dataset/session.h"
+#include "fewter/lance/manifest.h"
+#include "fewter/lance/object_store.h"
+#include "fewter/vector/metric.h"
+#include "fewter/vector/quantizer/quantizer.h"
+#include "fewter/vector/top_k.h"
+
+/// The front door: open a Lance dataset, ask for the rows nearest to a vector.
+///
+///     ARROW_ASSIGN_OR_RAISE(auto dataset, fewter::Dataset::Open("packages.lance"));
+///     fewter::SearchRequest request{.column = "vector", .query = vector, .k = 10, .nprobes = 20};
+///     ARROW_ASSIGN_OR_RAISE(auto result, dataset->Search(request));
+///     for (const auto& row : result.rows) std::cout << row.row_id << " " << row.distance << "\n";
+
+namespace fewter {
+
+class RowLocations;
+class VectorColumn;
+
+struct DatasetOptions {
+  /// The version to open; the latest if empty.
+  std::optional<uint64_t> version = {};
+  /// Cache and threads to share with other datasets; null for a session of its own.
+  std::shared_ptr<Session> session = {};
+};
+
+struct SearchRequest {
+  /// The vector column.
+  std::string column;
+  /// As many elements as the column's vectors have; all finite. For uint8 vectors whole numbers from 0 to 255. They are
+  /// rounded to the column's type.
+  std::vector<float> query = {};
+  /// How many rows to return at most; at least 1.
+  uint32_t k = 10;
+  /// How many partitions of each index segment to search; at least 1.
+  uint32_t nprobes = 20;
+  /// If larger: how many to search at most, one more at a time while fewer than k rows have been found (which a filter
+  /// may bring about).
+  uint32_t max_nprobes = 0;
+  /// Of HNSW: how many candidates to keep on the way, at least k (times the refine factor); 0 for half as many again.
+  uint32_t ef = 0;
+  /// If not 0: takes this many times k rows from the index, and orders them by their exact distances.
+  uint32_t refine_factor = 0;
+  /// Only rows at this distance or farther, and nearer than that; for estimates, the estimated distance.
+  std::optional<float> distance_from = {};
+  std::optional<float> distance_below = {};
+  /// Only rows that it lets pass; see row_filters.h. Called from several threads.
+  std::shared_ptr<const RowFilter> prefilter = {};
+  ApproxMode approx_mode = ApproxMode::kNormal;
+  /// If it is not the index's, the search is exact; without an index, L2 (Hamming for uint8) is the default.
+  std::optional<Metric> metric = {};
+  /// False for an exact search of all rows.
+  bool use_index = true;
+  /// Which index, if the column has several; the first of the manifest if empty, as pylance does.
+  std::string index = {};
+  /// Leave out rows that no index segment covers. Without it they are searched exactly, and all distances are exact.
+  bool indexed_rows_only = false;
+  /// Only these fragments.
+  std::optional<std::vector<uint64_t>> fragments = {};
+  /// Only these segments of the index, by UUID, and no rows beside them.
+  std::optional<std::vector<std::string>> segments = {};
+};
+
+struct SearchResult {
+  /// Nearest first, ties by row id. Distances are as Lance reports them for this kind of index: for IVF_PQ an estimate,
+  /// and under cosine the squared L2 distance of the normalised vectors. With a refine factor, or rows that no index
+  /// covers, they are exact, and 1 - cos.
+  std::vector<Neighbor> rows;
+  IvfSearchCounts counts;
+  /// Rows whose vectors were read from the data files.
+  uint64_t rows_compared_exactly = 0;
+  /// What each tier of the cache did for this search, by type of entry.
+  std::vector<QueryActivity> cache = {};
+
+  /// The columns _distance (float32) and _rowid (uint64).
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ToRecordBatch() const;
+};
+
+/// The k nearest rows of what several searches of one query found, over different fragments or segments: the way to
+/// spread an index over machines. Their distances must be of one kind (all estimates, or all exact).
+std::vector<Neighbor> MergeNearest(std::span<const SearchResult> parts, uint32_t k);
+
+enum class PrewarmMode { kBestEffort, kStrict };
+
+/// What an index is made of, for people.
+struct SegmentDescription {
+  std::string uuid;
+  uint64_t dataset_version = 0;
+  std::vector<uint32_t> fragments;
+  std::string index_type;
+  Metric metric = Metric::kL2;
+  uint32_t dimension = 0;
+  uint32_t num_partitions = 0;
+  uint32_t largest_partition = 0;
+  uint32_t empty_partitions = 0;
+  uint64_t num_rows = 0;
+  std::string storage;
+  IndexFileReference index_file;
+  IndexFileReference storage_file;
+};
+
+/// One version of a Lance dataset. Immutable, thread safe.
+class Dataset {
+ public:
+  /// Reads the manifest (two requests). `uri` is a path or a URI that Arrow's filesystems know.
+  static arrow::Result<std::shared_ptr<Dataset>> Open(const std::string& uri, DatasetOptions options = {});
+  static arrow::Result<std::shared_ptr<Dataset>> Open(std::shared_ptr<lance::ObjectStore> store,
+                                                      DatasetOptions options = {});
+
+  const lance::Manifest& manifest() const { return *manifest_; }
+  const Session& session() const { return *session_; }
+  lance::IoStats io_stats() const { return store_->counter()->Snapshot(); }
+
+  /// The rows nearest to a vector; a column without an index is searched exactly.
+  ///
+  /// KeyError if there is no such column or index; an argument error (see util/argument_error.h) for a query that does
+  /// not fit; NotImplemented for indexes and datasets that we cannot search yet.
+  arrow::Result<SearchResult> Search(const SearchRequest& request) const;
+
+  /// The same for several queries; `request.query` is not looked at.
+  arrow::Result<std::vector<SearchResult>> SearchMany(const SearchRequest& request,
+                                                      std::span<const std::vector<float>> queries) const;
+
+  /// The vector of the row-th row in dataset order, deleted rows left out, as floats.
+  arrow::Result<std::vector<float>> ReadVector(const std::string& column, uint64_t row) const;
+
+  /// Brings every part of the column's index into the cache, so that searches read nothing, and says what is there
+  /// afterwards. `index` as in SearchRequest. Tiers behind the first get what they lack, too. With
+  /// PrewarmMode::kStrict, the error of the first partition that could not be read, and CapacityError if one is missing
+  /// in a tier behind the first (or in the only one).
+  arrow::Result<PrewarmReport> Prewarm(const std::string& column, const std::string& index = "",
+                                       PrewarmMode mode = PrewarmMode::kBestEffort) const;
+
+  /// The segments of every vector index by that name. Reads what is not in the cache.
+  arrow::Result<std::vector<SegmentDescription>> DescribeIndex(const std::string& index) const;
+  /// The names of the vector indexes, in order.
+  std::vector<std::string> VectorIndexNames() const;
+
+ private:
+  Dataset(std::shared_ptr<lance::ObjectStore> store, std::shared_ptr<const lance::Manifest> manifest,
+          std::shared_ptr<Session> session);
+
+  using Segments = std::vector<const lance::IndexMetadata*>;
+
+  arrow::Result<const lance::Field*> FindColumn(const std::string& column) const;
+  arrow::Result<std::shared_ptr<VectorColumn>> GetVectorColumn(const lance::Field& field) const;
+  /// The segments of the index to use for a column; none if `index` is empty and there is none.
+  arrow::Result<Segments> FindIndex(const std::string& column, const std::string& index) const;
+  /// The same, but KeyError if there is none.
+  arrow::Result<Segments> ChooseIndex(const std::string& column, const std::string& index) const;
+  /// NotImplemented if rows of the segment have been moved in a way that only the fragment reuse index tells.
+  arrow::Status CheckFragmentReuse(const lance::IndexMetadata& metadata) const;
+  arrow::Result<std::shared_ptr<const Segment>> GetSegment(const lance::IndexMetadata& metadata) const;
+  arrow::Result<std::shared_ptr<const RowLocations>> GetRowLocations() const;
+
+  friend class DatasetSearch;
+
+  std::shared_ptr<lance::ObjectStore> store_;
+  std::shared_ptr<const lance::Manifest> manifest_;
+  std::shared_ptr<Session> session_;
+
+  /// Live segments by UUID; never held while one is opened.
+  mutable std::mutex mutex_;
+  mutable std::unordered_map<std::string, std::shared_ptr<const Segment>> segments_;
+  /// By field.
+  mutable std::unordered_map<int32_t, std::shared_ptr<VectorColumn>> columns_;
+  /// Null until it is needed.
+  mutable std::shared_ptr<const RowLocations> row_locations_;
+};
+
+}  // namespace fewter

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fewter/cache/cache.h"
+#include "fewter/lance/file_reader.h"
+#include "fewter/lance/manifest.h"
+#include "fewter/lance/object_store.h"
+#include "fewter/vector/ivf/index.h"
+#include "fewter/vector/ivf/state.h"
+
+namespace fewter {
+
+/// The metadata of a Lance file, named by the file's path within its namespace. Cached under a key of its own, so that
+/// opening the file again reads no footer.
+struct FileMetadataKey {
+  using Value = lance::FileMetadata;
+  static constexpr std::string_view kTypeId = "fewter.lance.FileMetadataKey";
+  static CacheCodec Codec() { return CacheCodec::For<lance::FileMetadata>(); }
+
+  std::string_view path;
+
+  void AppendFields(KeyWriter& fields) const { fields.String(path); }
+};
+
+/// A reader of the file, whose metadata comes from the cache if it is there.
+arrow::Result<std::shared_ptr<lance::FileReader>> OpenLanceFile(const lance::ObjectStore& store, const WeakCache& cache,
+                                                                const IndexFileReference& file, lance::IoKind kind);
+
+/// The folder of an index segment, relative to the dataset's root.
+std::string IndexFolder(const lance::IndexMetadata& index);
+
+/// A file that is opened when something has to be read from it. Thread safe.
+class LazyFile {
+ public:
+  LazyFile(std::shared_ptr<const lance::ObjectStore> store, WeakCache cache, IndexFileReference file);
+
+  arrow::Result<std::shared_ptr<lance::FileReader>> Reader();
+
+ private:
+  std::shared_ptr<const lance::ObjectStore> store_;
+  WeakCache cache_;
+  IndexFileReference file_;
+  std::mutex mutex_;
+  std::shared_ptr<lance::FileReader> reader_;
+};
+
+/// The two files of a segment, each opened when the first partition has to be read from it. Thread safe.
+class LazyPartitionReader : public PartitionReader {
+ public:
+  LazyPartitionReader(const std::shared_ptr<const lance::ObjectStore>& store, const WeakCache& cache,
+                      const IvfIndexState& state);
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns,
+                                                              uint64_t first_row, uint64_t num_rows) override;
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadSubIndexRows(const std::vector<std::string>& columns,
+                                                                      uint64_t first_row, uint64_t num_rows) override;
+
+ private:
+  LazyFile storage_;
+  LazyFile index_;
+};
+
+}  // namespace fewter

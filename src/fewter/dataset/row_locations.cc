@@ -1,0 +1,47 @@
+#include "fewter/dataset/row_locations.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "fewter/lance/deletions.h"
+#include "fewter/lance/row_ids.h"
+
+namespace fewter {
+
+arrow::Result<std::vector<uint64_t>> RowIdsOfFragment(const lance::ObjectStore& store, const lance::Manifest& manifest,
+                                                      const lance::Fragment& fragment) {
+  if (manifest.has_stable_row_ids()) return lance::ReadRowIds(store, fragment);
+  std::vector<uint64_t> ids(fragment.physical_rows);
+  std::iota(ids.begin(), ids.end(), fragment.id << 32);
+  return ids;
+}
+
+arrow::Result<std::shared_ptr<const RowLocations>> RowLocations::Read(const lance::ObjectStore& store,
+                                                                      const lance::Manifest& manifest) {
+  auto locations = std::make_shared<RowLocations>();
+  if (!manifest.has_stable_row_ids()) return locations;
+  locations->ids_are_addresses_ = false;
+  for (const auto& fragment : manifest.fragments) {
+    ARROW_ASSIGN_OR_RAISE(const auto ids, lance::ReadRowIds(store, fragment));
+    ARROW_ASSIGN_OR_RAISE(const auto deleted, lance::ReadDeletions(store, fragment));
+    auto next_deleted = deleted.begin();
+    for (uint64_t offset = 0; offset < ids.size(); ++offset) {
+      if (next_deleted != deleted.end() && *next_deleted == offset) {
+        ++next_deleted;
+      } else {
+        locations->addresses_.emplace_back(ids[offset], fragment.id << 32 | offset);
+      }
+    }
+  }
+  std::sort(locations->addresses_.begin(), locations->addresses_.end());
+  return locations;
+}
+
+arrow::Result<uint64_t> RowLocations::AddressOf(uint64_t row_id) const {
+  if (ids_are_addresses_) return row_id;
+  const auto found = std::lower_bound(addresses_.begin(), addresses_.end(), std::pair{row_id, uint64_t{0}});
+  if (found != addresses_.end() && found->first == row_id) return found->second;
+  return arrow::Status::KeyError("the dataset has no row with id ", row_id);
+}
+
+}  // namespace fewter

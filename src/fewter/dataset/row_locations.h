@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "fewter/lance/manifest.h"
+#include "fewter/lance/object_store.h"
+
+namespace fewter {
+
+/// The ids of a fragment's rows, deleted ones included, by offset: stable ids where the table has them, addresses
+/// otherwise.
+arrow::Result<std::vector<uint64_t>> RowIdsOfFragment(const lance::ObjectStore& store, const lance::Manifest& manifest,
+                                                      const lance::Fragment& fragment);
+
+/// Where rows lie (fragment << 32 | offset), by row id. Immutable, thread safe.
+class RowLocations {
+ public:
+  /// Reads nothing if row ids are addresses; otherwise the row ids and deletions of every fragment.
+  static arrow::Result<std::shared_ptr<const RowLocations>> Read(const lance::ObjectStore& store,
+                                                                 const lance::Manifest& manifest);
+
+  /// KeyError if there is no such row.
+  arrow::Result<uint64_t> AddressOf(uint64_t row_id) const;
+
+ private:
+  bool ids_are_addresses_ = true;
+  /// Id and address of every live row, ascending.
+  std::vector<std::pair<uint64_t, uint64_t>> addresses_;
+};
+
+}  // namespace fewter

@@ -1,0 +1,282 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <unordered_set>
+#include <utility>
+
+#include "fewter/dataset/dataset.h"
+#include "fewter/dataset/exact_search.h"
+#include "fewter/dataset/live_rows.h"
+#include "fewter/dataset/row_filters.h"
+#include "fewter/dataset/row_locations.h"
+#include "fewter/dataset/vector_column.h"
+#include "fewter/util/argument_error.h"
+
+namespace fewter {
+
+namespace {
+
+arrow::Status CheckNumbers(const SearchRequest& request) {
+  if (request.k == 0) return ArgumentError("k must be at least 1");
+  if (request.nprobes == 0) return ArgumentError("nprobes must be at least 1");
+  if (uint64_t{request.k} * std::max(request.refine_factor, 1U) > std::numeric_limits<uint32_t>::max()) {
+    return ArgumentError("k times the refine factor is too large: ", request.k, " x ", request.refine_factor);
+  }
+  if (request.ef != 0 && request.ef < request.k * std::max(request.refine_factor, 1U)) {
+    return ArgumentError("ef is ", request.ef, ", and must be at least k times the refine factor, ",
+                         request.k * std::max(request.refine_factor, 1U));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckQuery(const SearchRequest& request, const VectorColumn& column) {
+  if (request.query.size() != column.dimension()) {
+    return ArgumentError("the query has ", request.query.size(), " elements, the vectors of column '", request.column,
+                         "' have ", column.dimension());
+  }
+  const bool whole = column.element_type() == ElementType::kUint8;
+  for (size_t i = 0; i < request.query.size(); ++i) {
+    const float value = request.query[i];
+    if (!std::isfinite(value)) return ArgumentError("element ", i, " of the query is not finite: ", value);
+    if (whole && (value != std::floor(value) || value < 0 || value > 255)) {
+      return ArgumentError("element ", i, " of the query is ", value, ", and column '", request.column,
+                           "' holds whole numbers from 0 to 255");
+    }
+    if (!std::isfinite(RoundTo(column.element_type(), value))) {
+      return ArgumentError("element ", i, " of the query is ", value, ", beyond what ", ToString(column.element_type()),
+                           " holds");
+    }
+  }
+  return arrow::Status::OK();
+}
+
+std::vector<Neighbor> NearestOf(std::vector<Neighbor> rows, uint32_t k) {
+  std::sort(rows.begin(), rows.end(), Nearer);
+  if (rows.size() > k) rows.resize(k);
+  return rows;
+}
+
+}  // namespace
+
+/// One search under way.
+class DatasetSearch {
+ public:
+  DatasetSearch(const Dataset& dataset, const SearchRequest& request) : dataset_(dataset), request_(request) {}
+
+  arrow::Result<SearchResult> Run() {
+    ARROW_RETURN_NOT_OK(CheckNumbers(request_));
+    ARROW_ASSIGN_OR_RAISE(const lance::Field* field, dataset_.FindColumn(request_.column));
+    ARROW_ASSIGN_OR_RAISE(column_, dataset_.GetVectorColumn(*field));
+    ARROW_RETURN_NOT_OK(CheckQuery(request_, *column_));
+    ARROW_RETURN_NOT_OK(OpenSegments());
+    if (segments_.empty()) {
+      metric_ =
+          request_.metric.value_or(column_->element_type() == ElementType::kUint8 ? Metric::kHamming : Metric::kL2);
+      ARROW_RETURN_NOT_OK(SearchExactly(Wanted(dataset_.manifest().fragments)));
+    } else {
+      metric_ = segments_.front()->index->state().metric;
+      ARROW_RETURN_NOT_OK(SearchSegments());
+      const auto uncovered = Uncovered();
+      if (request_.refine_factor != 0 || !uncovered.empty()) ARROW_RETURN_NOT_OK(ScoreAgain());
+      ARROW_RETURN_NOT_OK(SearchExactly(uncovered));
+    }
+    result_.rows = NearestOf(std::move(result_.rows), request_.k);
+    return std::move(result_);
+  }
+
+ private:
+  using Fragments = std::vector<const lance::Fragment*>;
+
+  /// The segments to search; none for an exact search.
+  arrow::Status OpenSegments() {
+    if (!request_.use_index) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(chosen_, dataset_.FindIndex(request_.column, request_.index));
+    if (chosen_.empty() && request_.indexed_rows_only) return dataset_.ChooseIndex(request_.column, "").status();
+    if (request_.segments) ARROW_RETURN_NOT_OK(KeepNamedSegments());
+    for (const auto* metadata : chosen_) {
+      ARROW_ASSIGN_OR_RAISE(auto segment, dataset_.GetSegment(*metadata));
+      const IvfIndexState& state = segment->index->state();
+      if (state.model->dimension() != column_->dimension() || state.element_type != column_->element_type()) {
+        return arrow::Status::Invalid(state.index_file.path, ": an index over vectors of ", state.model->dimension(),
+                                      " ", ToString(state.element_type), ", but column '", request_.column, "' has ",
+                                      column_->dimension(), " ", ToString(column_->element_type()));
+      }
+      // As pylance: an index of another metric is no use.
+      if (request_.metric && state.metric != *request_.metric) {
+        segments_.clear();
+        return arrow::Status::OK();
+      }
+      segments_.push_back(std::move(segment));
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Status KeepNamedSegments() {
+    std::set<std::string> wanted(request_.segments->begin(), request_.segments->end());
+    std::erase_if(chosen_, [&](const auto* metadata) { return wanted.erase(metadata->uuid.ToString()) == 0; });
+    if (!wanted.empty()) {
+      return arrow::Status::KeyError("column '", request_.column, "' has no index segment ", *wanted.begin());
+    }
+    if (chosen_.empty()) return ArgumentError("no segments to search");
+    return arrow::Status::OK();
+  }
+
+  bool IsWanted(uint64_t fragment) const {
+    return !request_.fragments ||
+           std::find(request_.fragments->begin(), request_.fragments->end(), fragment) != request_.fragments->end();
+  }
+
+  Fragments Wanted(const std::vector<lance::Fragment>& fragments) const {
+    Fragments wanted;
+    for (const auto& fragment : fragments) {
+      if (IsWanted(fragment.id)) wanted.push_back(&fragment);
+    }
+    return wanted;
+  }
+
+  /// The wanted fragments that no segment covers.
+  Fragments Uncovered() const {
+    if (request_.indexed_rows_only || request_.segments) return {};
+    std::unordered_set<uint64_t> covered;
+    for (const auto* metadata : chosen_) {
+      if (metadata->fragments) covered.insert(metadata->fragments->begin(), metadata->fragments->end());
+    }
+    Fragments uncovered = Wanted(dataset_.manifest().fragments);
+    std::erase_if(uncovered, [&](const auto* fragment) { return covered.contains(fragment->id); });
+    return uncovered;
+  }
+
+  /// What rows of a segment may be returned; null for all.
+  arrow::Result<std::shared_ptr<const RowFilter>> FilterOf(const lance::IndexMetadata& metadata,
+                                                           const Segment& segment) const {
+    auto live = segment.live_rows;
+    if (request_.fragments && metadata.fragments) {
+      std::vector<uint32_t> wanted;
+      for (const uint32_t fragment : *metadata.fragments) {
+        if (IsWanted(fragment)) wanted.push_back(fragment);
+      }
+      ARROW_ASSIGN_OR_RAISE(live, ReadLiveRows(*dataset_.store_, dataset_.manifest(), wanted));
+    }
+    return BothOf(std::move(live), request_.prefilter);
+  }
+
+  IvfSearchOptions SegmentOptions() const {
+    return {.k = request_.k * std::max(request_.refine_factor, 1U),
+            .nprobes = request_.nprobes,
+            .lower = lower(),
+            .upper = upper(),
+            .ef = request_.ef,
+            .approx_mode = request_.approx_mode};
+  }
+
+  float lower() const { return request_.distance_from.value_or(std::numeric_limits<float>::lowest()); }
+  float upper() const { return request_.distance_below.value_or(std::numeric_limits<float>::max()); }
+
+  /// Fills the rows with the candidates of all segments.
+  arrow::Status SearchSegments() {
+    std::vector<std::shared_ptr<const RowFilter>> filters;
+    IvfSearchOptions options = SegmentOptions();
+    for (size_t i = 0; i < segments_.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(filters.emplace_back(), FilterOf(*chosen_[i], *segments_[i]));
+      ARROW_RETURN_NOT_OK(SearchSegment(i, filters[i].get(), options));
+    }
+    // All segments together have found too little: one partition more of each, until there is enough.
+    while (result_.rows.size() < options.k && options.nprobes < request_.max_nprobes) {
+      options.skipped_probes = options.nprobes++;
+      bool has_more = false;
+      for (size_t i = 0; i < segments_.size(); ++i) {
+        if (options.skipped_probes >= segments_[i]->index->state().model->num_partitions()) continue;
+        has_more = true;
+        ARROW_RETURN_NOT_OK(SearchSegment(i, filters[i].get(), options));
+      }
+      if (!has_more) break;
+    }
+    result_.rows = NearestOf(std::move(result_.rows), options.k);
+    return arrow::Status::OK();
+  }
+
+  arrow::Status SearchSegment(size_t segment, const RowFilter* filter, IvfSearchOptions options) {
+    options.filter = filter;
+    ARROW_ASSIGN_OR_RAISE(auto rows,
+                          segments_[segment]->index->Search(request_.query.data(), options, &result_.counts));
+    result_.rows.insert(result_.rows.end(), rows.begin(), rows.end());
+    return arrow::Status::OK();
+  }
+
+  /// Puts exact distances in the place of the candidates' estimates.
+  arrow::Status ScoreAgain() {
+    ARROW_ASSIGN_OR_RAISE(const auto locations, dataset_.GetRowLocations());
+    std::vector<uint64_t> ids, addresses;
+    for (const Neighbor& row : result_.rows) {
+      ids.push_back(row.row_id);
+      ARROW_ASSIGN_OR_RAISE(addresses.emplace_back(), locations->AddressOf(row.row_id));
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto vectors, column_->Take(addresses));
+    ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer());
+    TopK top_k(ids.size(), nullptr, lower(), upper());
+    ARROW_RETURN_NOT_OK(scorer.Score(ids, *vectors, &top_k));
+    result_.rows_compared_exactly += ids.size();
+    result_.rows = top_k.Finish();
+    return arrow::Status::OK();
+  }
+
+  /// Adds the nearest rows of some fragments.
+  arrow::Status SearchExactly(const Fragments& fragments) {
+    if (fragments.empty()) return arrow::Status::OK();
+    std::vector<uint32_t> numbers;
+    for (const auto* fragment : fragments) numbers.push_back(static_cast<uint32_t>(fragment->id));
+    ARROW_ASSIGN_OR_RAISE(const auto live, ReadLiveRows(*dataset_.store_, dataset_.manifest(), numbers));
+    const auto filter = BothOf(live, request_.prefilter);
+    ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer());
+    TopK top_k(request_.k, filter.get(), lower(), upper());
+    for (const auto* fragment : fragments) {
+      ARROW_ASSIGN_OR_RAISE(const auto ids, RowIdsOfFragment(*dataset_.store_, dataset_.manifest(), *fragment));
+      ARROW_RETURN_NOT_OK(SearchFragment(column_.get(), *fragment, ids, &scorer, &top_k));
+      result_.rows_compared_exactly += fragment->live_rows();
+    }
+    const auto rows = top_k.Finish();
+    result_.rows.insert(result_.rows.end(), rows.begin(), rows.end());
+    return arrow::Status::OK();
+  }
+
+  arrow::Result<ExactScorer> MakeScorer() const {
+    return ExactScorer::Make(column_->element_type(), column_->dimension(), metric_, request_.query.data());
+  }
+
+  const Dataset& dataset_;
+  const SearchRequest& request_;
+  std::shared_ptr<VectorColumn> column_;
+  Metric metric_ = Metric::kL2;
+  std::vector<const lance::IndexMetadata*> chosen_;
+  /// As many as chosen_, or none for an exact search.
+  std::vector<std::shared_ptr<const Segment>> segments_;
+  SearchResult result_;
+};
+
+arrow::Result<SearchResult> Dataset::Search(const SearchRequest& request) const {
+  CacheQuery query;
+  const CacheQuery::Scope scope(&query);
+  ARROW_ASSIGN_OR_RAISE(SearchResult result, DatasetSearch(*this, request).Run());
+  result.cache = query.Activity();
+  return result;
+}
+
+arrow::Result<std::vector<SearchResult>> Dataset::SearchMany(const SearchRequest& request,
+                                                             std::span<const std::vector<float>> queries) const {
+  std::vector<SearchResult> results;
+  SearchRequest one = request;
+  for (const auto& query : queries) {
+    one.query = query;
+    ARROW_ASSIGN_OR_RAISE(results.emplace_back(), Search(one));
+  }
+  return results;
+}
+
+std::vector<Neighbor> MergeNearest(std::span<const SearchResult> parts, uint32_t k) {
+  std::vector<Neighbor> rows;
+  for (const SearchResult& part : parts) rows.insert(rows.end(), part.rows.begin(), part.rows.end());
+  return NearestOf(std::move(rows), k);
+}
+
+}  // namespace fewter

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <arrow/result.h>
+
+#include "fewter/dataset/session.h"
+#include "fewter/lance/manifest.h"
+#include "fewter/lance/object_store.h"
+#include "fewter/vector/ivf/index.h"
+#include "fewter/vector/top_k.h"
+
+namespace fewter {
+
+/// A segment of an index, ready to be searched in one version of a dataset. Immutable.
+struct Segment {
+  std::shared_ptr<const IvfIndex> index;
+  /// Null if every row of the segment may be returned.
+  std::shared_ptr<const RowFilter> live_rows;
+};
+
+/// Takes the segment's state from the cache, or reads it, and makes a live index of it.
+arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<const lance::ObjectStore>& store,
+                                                          const lance::Manifest& manifest,
+                                                          const lance::IndexMetadata& metadata, const Session& session);
+
+/// The namespace of an index segment in a cache. Index files are immutable and named by a UUID, so this names their
+/// content wherever the dataset lies.
+Cache SegmentCache(const Cache& cache, const lance::IndexMetadata& metadata);
+
+/// True if the entry describes a vector index that has files; other kinds of index share the list.
+bool IsVectorIndex(const lance::IndexMetadata& metadata);
+
+}  // namespace fewter

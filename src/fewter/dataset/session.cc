@@ -1,0 +1,16 @@
+#include "fewter/dataset/session.h"
+
+#include <arrow/io/interfaces.h>
+#include <arrow/util/thread_pool.h>
+
+#include "fewter/cache/memory_backend.h"
+
+namespace fewter {
+
+std::shared_ptr<Session> Session::Make(SessionOptions options) {
+  if (options.cache == nullptr) options.cache = MakeMemoryBackend(SessionOptions::kDefaultCacheBytes);
+  if (options.io_executor == nullptr) options.io_executor = arrow::io::default_io_context().executor();
+  return std::shared_ptr<Session>(new Session(Cache(std::move(options.cache)), options.io_executor));
+}
+
+}  // namespace fewter

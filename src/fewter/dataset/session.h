@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "fewter/cache/cache.h"
+
+namespace arrow::internal {
+class Executor;
+}
+
+namespace fewter {
+
+struct SessionOptions {
+  /// Where index parts are kept; null for a memory backend of kDefaultCacheBytes.
+  std::shared_ptr<CacheBackend> cache = {};
+  /// Runs reads that can go side by side; null for Arrow's IO pool. Not owned.
+  arrow::internal::Executor* io_executor = nullptr;
+
+  static constexpr int64_t kDefaultCacheBytes = int64_t{1} << 30;
+};
+
+/// What several datasets share: a cache and threads. Make one for a process. Thread safe.
+class Session {
+ public:
+  static std::shared_ptr<Session> Make(SessionOptions options = {});
+
+  const Cache& cache() const { return cache_; }
+  arrow::internal::Executor* io_executor() const { return io_executor_; }
+
+ private:
+  Session(Cache cache, arrow::internal::Executor* io_executor) : cache_(std::move(cache)), io_executor_(io_executor) {}
+
+  Cache cache_;
+  arrow::internal::Executor* io_executor_;
+};
+
+}  // namespace fewter

@@ -1,0 +1,138 @@
+#include "fewter/dataset/vector_column.h"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+#include <arrow/array/concatenate.h>
+#include <arrow/array/util.h>
+#include <arrow/type.h>
+
+#include "fewter/dataset/index_files.h"
+
+namespace fewter {
+
+namespace {
+
+/// Rows between two that are wanted which are read along with them, rather than in another request.
+constexpr uint64_t kLargestGap = 32;
+
+/// "fixed_size_list:float:384".
+arrow::Result<std::pair<ElementType, uint32_t>> ParseType(const lance::Field& field) {
+  constexpr std::string_view kPrefix = "fixed_size_list:";
+  const std::string_view type = field.logical_type;
+  for (const ElementType element :
+       {ElementType::kFloat32, ElementType::kFloat16, ElementType::kFloat64, ElementType::kUint8}) {
+    const std::string prefix = std::string(kPrefix) + std::string(ToString(element)) + ":";
+    if (!type.starts_with(prefix)) continue;
+    uint32_t dimension = 0;
+    const std::string_view digits = type.substr(prefix.size());
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), dimension);
+    if (error != std::errc() || end != digits.data() + digits.size() || dimension == 0) break;
+    return std::pair{element, dimension};
+  }
+  return arrow::Status::NotImplemented("column '", field.name, "' is ", field.logical_type,
+                                       "; only columns of one vector of float, halffloat, double or uint8 a row "
+                                       "(fixed_size_list) are supported");
+}
+
+/// The data file of a fragment that holds a field, or null if none does.
+const lance::DataFile* FindDataFile(const lance::Fragment& fragment, int32_t field_id) {
+  for (const auto& file : fragment.files) {
+    if (std::find(file.fields.begin(), file.fields.end(), field_id) != file.fields.end()) return &file;
+  }
+  return nullptr;
+}
+
+/// A column may have been renamed since the file was written; its id stays.
+arrow::Result<std::string> NameInFile(const lance::FileMetadata& file, const lance::Field& column) {
+  for (const auto& field : file.fields()) {
+    if (field.id == column.id) return field.name;
+  }
+  return arrow::Status::Invalid(file.path(), ": no field with id ", column.id, " for column '", column.name, "'");
+}
+
+}  // namespace
+
+arrow::Result<std::shared_ptr<VectorColumn>> VectorColumn::Make(std::shared_ptr<const lance::ObjectStore> store,
+                                                                std::shared_ptr<const lance::Manifest> manifest,
+                                                                const lance::Field& field, WeakCache cache) {
+  ARROW_ASSIGN_OR_RAISE(const auto type, ParseType(field));
+  return std::shared_ptr<VectorColumn>(
+      new VectorColumn(std::move(store), std::move(manifest), field, std::move(cache), type.first, type.second));
+}
+
+arrow::Result<VectorColumn::OpenFile> VectorColumn::Open(const lance::Fragment& fragment) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = files_.find(fragment.id);
+    if (found != files_.end()) return found->second;
+  }
+  OpenFile opened;
+  if (const lance::DataFile* file = FindDataFile(fragment, field_.id)) {
+    ARROW_ASSIGN_OR_RAISE(opened.reader,
+                          OpenLanceFile(*store_, cache_, {file->path, file->size}, lance::IoKind::kData));
+    ARROW_ASSIGN_OR_RAISE(opened.column, NameInFile(opened.reader->metadata(), field_));
+  }
+  std::lock_guard lock(mutex_);
+  return files_.emplace(fragment.id, std::move(opened)).first->second;
+}
+
+arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::AllNull(uint64_t length) const {
+  const auto type = arrow::fixed_size_list(ArrowTypeOf(element_type_), static_cast<int32_t>(dimension_));
+  ARROW_ASSIGN_OR_RAISE(auto nulls, arrow::MakeArrayOfNull(type, static_cast<int64_t>(length)));
+  return std::static_pointer_cast<arrow::FixedSizeListArray>(nulls);
+}
+
+arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::Read(const lance::Fragment& fragment,
+                                                                             uint64_t start, uint64_t length) {
+  ARROW_ASSIGN_OR_RAISE(const OpenFile file, Open(fragment));
+  if (file.reader == nullptr) return AllNull(length);
+  ARROW_ASSIGN_OR_RAISE(const auto rows, file.reader->ReadRows({file.column}, start, length));
+  const auto& array = rows->column(0);
+  const auto* type = dynamic_cast<const arrow::FixedSizeListType*>(array->type().get());
+  if (type == nullptr || type->list_size() != static_cast<int64_t>(dimension_) ||
+      !type->value_type()->Equals(*ArrowTypeOf(element_type_))) {
+    return arrow::Status::Invalid(file.reader->metadata().path(), ": column '", file.column, "' is ",
+                                  array->type()->ToString(), ", the table says ", field_.logical_type);
+  }
+  return std::static_pointer_cast<arrow::FixedSizeListArray>(array);
+}
+
+const lance::Fragment* VectorColumn::FindFragment(uint64_t id) const {
+  const auto& fragments = manifest_->fragments;
+  const auto found = std::find_if(fragments.begin(), fragments.end(), [id](const auto& one) { return one.id == id; });
+  return found == fragments.end() ? nullptr : &*found;
+}
+
+arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::Take(std::span<const uint64_t> addresses) {
+  std::vector<size_t> order(addresses.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return addresses[a] < addresses[b]; });
+  arrow::ArrayVector taken(addresses.size());
+  for (size_t begin = 0; begin < order.size();) {
+    const uint64_t first = addresses[order[begin]];
+    size_t end = begin + 1;
+    while (end < order.size() && addresses[order[end]] - addresses[order[end - 1]] <= kLargestGap &&
+           addresses[order[end]] >> 32 == first >> 32) {
+      ++end;
+    }
+    const lance::Fragment* fragment = FindFragment(first >> 32);
+    const uint64_t last = addresses[order[end - 1]];
+    if (fragment == nullptr || (last & 0xffffffff) >= fragment->physical_rows) {
+      return arrow::Status::KeyError("the dataset has no row at address ", last);
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto rows, Read(*fragment, first & 0xffffffff, last - first + 1));
+    for (size_t i = begin; i < end; ++i) {
+      taken[order[i]] = rows->Slice(static_cast<int64_t>(addresses[order[i]] - first), 1);
+    }
+    begin = end;
+  }
+  if (taken.empty()) return AllNull(0);
+  ARROW_ASSIGN_OR_RAISE(auto all, arrow::Concatenate(taken));
+  return std::static_pointer_cast<arrow::FixedSizeListArray>(all);
+}
+
+}  // namespace fewter

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <variant>
+
+#include <arrow/result.h>
+
+#include "fewter/lance/encoding/general_compression_internal.h"
+
+/// How the values of a page of version 2.1 or later are compressed: the protobuf message, checked.
+
+namespace fewter::lance {
+
+namespace pb::v2_1 {
+class CompressiveEncoding;
+}
+
+/// Plain values, one after the other. 1, 8, 16, 32 or 64 bits each.
+struct FlatCompression {
+  uint32_t bits = 0;
+};
+
+/// Plain vectors; lists of lists are one list of all their values. `bits` is 8, 16, 32 or 64.
+struct FixedSizeListCompression {
+  uint64_t num_items = 0;
+  uint32_t bits = 0;
+};
+
+/// One bit-packed block that says its own width.
+struct InlineBitPacking {
+  uint32_t bits = 0;
+};
+
+/// Bit-packed blocks of a width known beforehand.
+struct OutOfLineBitPacking {
+  uint32_t bits = 0;
+  uint32_t packed_bits = 0;
+};
+
+struct RunLengthCompression {
+  uint32_t value_bits = 0;
+  uint32_t length_bits = 0;
+};
+
+struct Compression;
+
+/// Anything of the above, compressed once more as bytes.
+struct GeneralCompression {
+  CompressionScheme scheme = CompressionScheme::kLz4;
+  std::shared_ptr<const Compression> values;
+};
+
+struct Compression {
+  std::variant<FlatCompression, FixedSizeListCompression, InlineBitPacking, OutOfLineBitPacking, RunLengthCompression,
+               GeneralCompression>
+      kind;
+
+  /// The bits of one decoded value, a whole vector for lists. At most 2^32.
+  uint64_t value_bits() const;
+};
+
+/// Checks a message. NotImplemented, naming it, for an encoding that we do not read; Invalid for a malformed one or one
+/// nested too deeply.
+arrow::Result<Compression> ParseCompression(const pb::v2_1::CompressiveEncoding& message);
+
+}  // namespace fewter::lance

@@ -1,0 +1,309 @@
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "fewter/lance/encoding/page_reader_internal.h"
+#include "fewter/lance/encoding/words_internal.h"
+#include "fewter/util/bytes.h"
+
+/// Pages of narrow values, in chunks of a few KiB that are decoded as a whole.
+
+namespace fewter::lance {
+namespace {
+
+/// Chunks and their parts are padded to this.
+constexpr uint64_t kChunkAlignment = 8;
+/// The most that a chunk word can say, and any writer can be configured for.
+constexpr uint64_t kMaxChunkValues = uint64_t{1} << 15;
+
+using Bytes = std::span<const uint8_t>;
+
+/// Where the chunks of a page begin, in bytes, in values and in rows; each has an entry more than there are chunks.
+struct ChunkIndex {
+  std::vector<uint64_t> bytes;
+  std::vector<uint64_t> values;
+  /// Rows that have ended before the chunk. Without lists a row is a value and this is empty.
+  std::vector<uint64_t> rows_ended;
+  /// Rows that have begun before the chunk: one more if a list goes on in it.
+  std::vector<uint64_t> rows_begun;
+
+  uint64_t num_chunks() const { return bytes.size() - 1; }
+};
+
+/// Decodes the chunk words: the low 4 bits are the logarithm of the number of values, the others the size in units of
+/// 8 bytes, less one. The last chunk has the values that are left.
+arrow::Result<ChunkIndex> ParseChunkWords(Bytes words, bool large, uint64_t num_values) {
+  const uint64_t width = large ? sizeof(uint32_t) : sizeof(uint16_t);
+  const uint64_t num_chunks = words.size() / width;
+  if (num_chunks * width != words.size()) return arrow::Status::Invalid("chunk words of ", words.size(), " bytes");
+  ChunkIndex index;
+  index.bytes.assign(1, 0);
+  index.values.assign(1, 0);
+  for (uint64_t i = 0; i < num_chunks; ++i) {
+    const uint8_t* from = words.data() + i * width;
+    const uint32_t word = large ? LoadLittleEndian<uint32_t>(from) : LoadLittleEndian<uint16_t>(from);
+    const uint32_t log = word & 15;
+    const uint64_t left = num_values - index.values.back();
+    const bool is_last = i + 1 == num_chunks;
+    const uint64_t count = is_last && log == 0 ? left : uint64_t{1} << log;
+    if (count > left || count > kMaxChunkValues || (is_last && count != left) || (!is_last && log == 0)) {
+      return arrow::Status::Invalid("chunk ", i, " of ", num_chunks, " has ", count, " values where ", left,
+                                    " are left");
+    }
+    index.values.push_back(index.values.back() + count);
+    index.bytes.push_back(index.bytes.back() + (uint64_t{word >> 4} + 1) * kChunkAlignment);
+  }
+  if (index.values.back() != num_values) {
+    return arrow::Status::Invalid("chunks of ", index.values.back(), " values where there are ", num_values);
+  }
+  return index;
+}
+
+/// Decodes the repetition index: for each chunk how many rows end in it, and how many values of a row that does not
+/// are at its end (u64 both).
+arrow::Status ParseRepetitionIndex(Bytes bytes, uint64_t num_rows, ChunkIndex* index) {
+  constexpr uint64_t kEntry = 2 * sizeof(uint64_t);
+  if (bytes.size() != index->num_chunks() * kEntry) {
+    return arrow::Status::Invalid("a repetition index of ", bytes.size(), " bytes for ", index->num_chunks(),
+                                  " chunks");
+  }
+  index->rows_ended.assign(1, 0);
+  index->rows_begun.assign(1, 0);
+  for (uint64_t i = 0; i < index->num_chunks(); ++i) {
+    const auto ended_here = LoadLittleEndian<uint64_t>(bytes.data() + i * kEntry);
+    const auto left_over = LoadLittleEndian<uint64_t>(bytes.data() + i * kEntry + sizeof(uint64_t));
+    uint64_t ended = 0;
+    if (!CheckedAdd(index->rows_ended.back(), ended_here, &ended) || ended > num_rows) {
+      return arrow::Status::Invalid("a repetition index of more than the page's ", num_rows, " rows");
+    }
+    const uint64_t begun = ended + (left_over > 0 ? 1 : 0);
+    if (begun < index->rows_begun.back()) {
+      return arrow::Status::Invalid("a repetition index in which a row goes on but never ends");
+    }
+    index->rows_ended.push_back(ended);
+    index->rows_begun.push_back(begun);
+  }
+  if (index->rows_ended.back() != num_rows || index->rows_begun.back() != num_rows) {
+    return arrow::Status::Invalid("a repetition index of ", index->rows_ended.back(), " rows for ", num_rows);
+  }
+  return arrow::Status::OK();
+}
+
+/// The parts of a chunk, not yet decoded.
+struct Chunk {
+  uint64_t num_levels = 0;
+  Bytes repetition;
+  Bytes definition;
+  std::vector<Bytes> values;
+};
+
+/// Takes a chunk apart, one part after the other.
+class ChunkParser {
+ public:
+  explicit ChunkParser(Bytes chunk) : chunk_(chunk) {}
+
+  arrow::Result<Chunk> Parse(const MiniBlockLayout& layout) {
+    Chunk parts;
+    uint64_t repetition_size = 0;
+    uint64_t definition_size = 0;
+    ARROW_RETURN_NOT_OK(TakeNumber<uint16_t>(&parts.num_levels));
+    if (layout.repetition) ARROW_RETURN_NOT_OK(TakeNumber<uint16_t>(&repetition_size));
+    if (layout.definition) ARROW_RETURN_NOT_OK(TakeNumber<uint16_t>(&definition_size));
+    std::vector<uint64_t> value_sizes(layout.num_value_buffers);
+    for (uint64_t& size : value_sizes) {
+      ARROW_RETURN_NOT_OK(layout.large ? TakeNumber<uint32_t>(&size) : TakeNumber<uint16_t>(&size));
+    }
+    position_ = RoundUp(position_, kChunkAlignment);
+    if (layout.repetition) ARROW_RETURN_NOT_OK(TakeBytes(repetition_size, &parts.repetition));
+    if (layout.definition) ARROW_RETURN_NOT_OK(TakeBytes(definition_size, &parts.definition));
+    for (const uint64_t size : value_sizes) {
+      parts.values.emplace_back();
+      ARROW_RETURN_NOT_OK(TakeBytes(size, &parts.values.back()));
+    }
+    return parts;
+  }
+
+ private:
+  template <typename T>
+  arrow::Status TakeNumber(uint64_t* number) {
+    if (!RangeIsInside(position_, sizeof(T), chunk_.size())) return TooShort();
+    *number = LoadLittleEndian<T>(chunk_.data() + position_);
+    position_ += sizeof(T);
+    return arrow::Status::OK();
+  }
+
+  arrow::Status TakeBytes(uint64_t size, Bytes* bytes) {
+    if (!RangeIsInside(position_, size, chunk_.size())) return TooShort();
+    *bytes = chunk_.subspan(position_, size);
+    position_ = RoundUp(position_ + size, kChunkAlignment);
+    return arrow::Status::OK();
+  }
+
+  arrow::Status TooShort() const {
+    return arrow::Status::Invalid("a chunk of ", chunk_.size(), " bytes is too short for its parts");
+  }
+
+  const Bytes chunk_;
+  uint64_t position_ = 0;
+};
+
+/// Copies dictionary items: `indices` are `count` numbers of type Index.
+template <typename Index>
+arrow::Status GatherItems(const Index* indices, uint64_t count, const arrow::Buffer& items, uint64_t num_items,
+                          uint64_t item_bytes, uint8_t* out) {
+  for (uint64_t i = 0; i < count; ++i, out += item_bytes) {
+    if (indices[i] >= num_items) return arrow::Status::Invalid("index ", +indices[i], " into ", num_items, " items");
+    std::memcpy(out, items.data() + indices[i] * item_bytes, item_bytes);
+  }
+  return arrow::Status::OK();
+}
+
+class MiniBlockPage : public PageReader {
+ public:
+  MiniBlockPage(const MiniBlockLayout& layout, ByteRange chunks, ChunkIndex index,
+                std::shared_ptr<arrow::Buffer> dictionary)
+      : layout_(layout), chunks_(chunks), index_(std::move(index)), dictionary_(std::move(dictionary)) {}
+
+  arrow::Result<std::vector<ByteRange>> Plan(RowRange rows) const override {
+    const auto [first, last] = ChunksOf(rows);
+    return std::vector<ByteRange>{{chunks_.offset + index_.bytes[first], index_.bytes[last] - index_.bytes[first]}};
+  }
+
+  arrow::Status Decode(RowRange rows, Buffers bytes, ColumnBuilder* out) const override {
+    const auto [first, last] = ChunksOf(rows);
+    std::vector<Chunk> chunks;
+    for (uint64_t i = first; i < last; ++i) {
+      const uint64_t begin = index_.bytes[i] - index_.bytes[first];
+      const Bytes all(bytes[0]->data(), static_cast<size_t>(bytes[0]->size()));
+      ARROW_ASSIGN_OR_RAISE(Chunk chunk,
+                            ChunkParser(all.subspan(begin, index_.bytes[i + 1] - index_.bytes[i])).Parse(layout_));
+      chunks.push_back(std::move(chunk));
+    }
+    ARROW_RETURN_NOT_OK(
+        out->ReserveValues(layout_.levels.is_list ? index_.values[last] - index_.values[first] : rows.length,
+                           static_cast<uint64_t>(bytes[0]->size())));
+    if (layout_.levels.is_list) return DecodeLists(rows, first, chunks, out);
+    for (uint64_t i = first; i < last; ++i) {
+      const ValueRange range = Overlap(i, rows.start, rows.end());
+      ARROW_RETURN_NOT_OK(AppendChunkValidity(chunks[i - first], index_.values[i + 1] - index_.values[i], range, out));
+      ARROW_RETURN_NOT_OK(AppendChunkValues(chunks[i - first], i, range, out));
+    }
+    return arrow::Status::OK();
+  }
+
+ private:
+  /// The chunks [first, last) that hold the rows. A row may begin in a chunk where an earlier one ends.
+  std::pair<uint64_t, uint64_t> ChunksOf(RowRange rows) const {
+    if (rows.length == 0) return {0, 0};
+    const auto& begun = layout_.levels.is_list ? index_.rows_begun : index_.values;
+    const auto& ended = layout_.levels.is_list ? index_.rows_ended : index_.values;
+    // The chunk by whose end the first row has begun, and the one by whose end the last has ended.
+    const auto first = std::upper_bound(begun.begin() + 1, begun.end(), rows.start) - begun.begin() - 1;
+    const auto last = std::lower_bound(ended.begin() + 1, ended.end(), rows.end()) - ended.begin();
+    return {static_cast<uint64_t>(first), static_cast<uint64_t>(last)};
+  }
+
+  /// The part of chunk `i` inside the page's values [begin, end), counted from the chunk's start.
+  ValueRange Overlap(uint64_t i, uint64_t begin, uint64_t end) const {
+    const uint64_t low = std::max(begin, index_.values[i]);
+    const uint64_t high = std::min(end, index_.values[i + 1]);
+    return low < high ? ValueRange{low - index_.values[i], high - low} : ValueRange{};
+  }
+
+  arrow::Status DecodeLists(RowRange rows, uint64_t first, const std::vector<Chunk>& chunks, ColumnBuilder* out) const {
+    Levels levels;
+    for (const Chunk& chunk : chunks) {
+      ARROW_RETURN_NOT_OK(AppendLevels(*layout_.repetition, chunk.repetition, chunk.num_levels, &levels.repetition));
+      if (!layout_.definition) continue;
+      ARROW_RETURN_NOT_OK(AppendLevels(*layout_.definition, chunk.definition, chunk.num_levels, &levels.definition));
+    }
+    const uint64_t first_value = index_.values[first];
+    const uint64_t num_values = index_.values[first + chunks.size()] - first_value;
+    const uint64_t skip = chunks.empty() ? 0 : rows.start - index_.rows_begun[first];
+    ARROW_ASSIGN_OR_RAISE(const ValueRange range,
+                          AppendLists(layout_.levels, levels, skip, rows.length, num_values, out));
+    const uint64_t begin = first_value + range.start;
+    for (uint64_t i = 0; i < chunks.size(); ++i) {
+      ARROW_RETURN_NOT_OK(
+          AppendChunkValues(chunks[i], first + i, Overlap(first + i, begin, begin + range.length), out));
+    }
+    return arrow::Status::OK();
+  }
+
+  static arrow::Status AppendLevels(const Compression& compression, Bytes bytes, uint64_t count,
+                                    std::vector<uint16_t>* levels) {
+    ARROW_ASSIGN_OR_RAISE(const auto decoded, DecodeLevels(compression, bytes, count));
+    levels->insert(levels->end(), decoded.begin(), decoded.end());
+    return arrow::Status::OK();
+  }
+
+  arrow::Status AppendChunkValidity(const Chunk& chunk, uint64_t chunk_values, ValueRange range,
+                                    ColumnBuilder* out) const {
+    if (!layout_.definition) return AppendValidity(layout_.levels, {}, range, out);
+    if (chunk.num_levels != chunk_values) {
+      return arrow::Status::Invalid("a chunk of ", chunk_values, " values with ", chunk.num_levels, " levels");
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto levels, DecodeLevels(*layout_.definition, chunk.definition, chunk.num_levels));
+    return AppendValidity(layout_.levels, levels, range, out);
+  }
+
+  arrow::Status AppendChunkValues(const Chunk& chunk, uint64_t i, ValueRange range, ColumnBuilder* out) const {
+    if (range.length == 0) return arrow::Status::OK();
+    const uint64_t count = index_.values[i + 1] - index_.values[i];
+    // Before the values are decoded nothing but their claimed number says how many bytes they take.
+    if (count > kMaxBlockBytes / out->value_bytes()) {
+      return arrow::Status::Invalid("a chunk of ", count, " values of ", out->value_bytes(), " bytes");
+    }
+    if (dictionary_ != nullptr) return AppendDictionaryValues(chunk, count, range, out);
+    ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(range.length));
+    return DecodeChunkValues(layout_.values, chunk.values, count, range, to);
+  }
+
+  arrow::Status AppendDictionaryValues(const Chunk& chunk, uint64_t count, ValueRange range, ColumnBuilder* out) const {
+    const uint64_t index_bits = layout_.values.value_bits();
+    ARROW_ASSIGN_OR_RAISE(auto indices, arrow::AllocateBuffer(static_cast<int64_t>(range.length * index_bits / 8)));
+    ARROW_RETURN_NOT_OK(DecodeChunkValues(layout_.values, chunk.values, count, range, indices->mutable_data()));
+    ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(range.length));
+    return WithWord(index_bits, [&](auto word) {
+      return GatherItems(reinterpret_cast<const decltype(word)*>(indices->data()), range.length, *dictionary_,
+                         layout_.num_dictionary_items, out->value_bytes(), to);
+    });
+  }
+
+  const MiniBlockLayout layout_;
+  const ByteRange chunks_;
+  const ChunkIndex index_;
+  const std::shared_ptr<arrow::Buffer> dictionary_;
+};
+
+Bytes BytesOf(const arrow::Buffer& buffer) {
+  return {buffer.data(), static_cast<size_t>(buffer.size())};
+}
+
+}  // namespace
+
+std::vector<ByteRange> OpeningRanges(const MiniBlockLayout&, const PageMetadata& page) {
+  std::vector<ByteRange> ranges = page.buffers;
+  // Everything but the chunks themselves.
+  ranges.erase(ranges.begin() + 1);
+  return ranges;
+}
+
+arrow::Result<std::shared_ptr<const PageReader>> OpenMiniBlockPage(const MiniBlockLayout& layout,
+                                                                   const PageMetadata& page, Buffers opening) {
+  ARROW_ASSIGN_OR_RAISE(ChunkIndex index, ParseChunkWords(BytesOf(*opening[0]), layout.large, layout.num_values));
+  if (index.bytes.back() != page.buffers[1].length) {
+    return arrow::Status::Invalid("chunks of ", index.bytes.back(), " bytes in a buffer of ", page.buffers[1].length);
+  }
+  if (layout.has_repetition_index) {
+    ARROW_RETURN_NOT_OK(ParseRepetitionIndex(BytesOf(*opening.back()), page.num_rows, &index));
+  }
+  std::shared_ptr<arrow::Buffer> dictionary;
+  if (layout.dictionary) {
+    ARROW_ASSIGN_OR_RAISE(dictionary,
+                          DecodeBlock(*layout.dictionary, BytesOf(*opening[1]), layout.num_dictionary_items));
+  }
+  return std::make_shared<MiniBlockPage>(layout, page.buffers[1], std::move(index), std::move(dictionary));
+}
+
+}  // namespace fewter::lance

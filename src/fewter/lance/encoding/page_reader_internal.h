@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <arrow/buffer.h>
+#include <arrow/result.h>
+
+#include "fewter/lance/encoding/column_builder_internal.h"
+#include "fewter/lance/encoding/page_layout_internal.h"
+#include "fewter/lance/object_store.h"
+
+/// Reading rows of one page of version 2.1 or later, in two steps so that the IO of many pages can be done at once.
+
+namespace fewter::lance {
+
+/// Rows [start, start + length) of a page, a column or a file.
+struct RowRange {
+  uint64_t start = 0;
+  uint64_t length = 0;
+  uint64_t end() const { return start + length; }
+};
+
+using Buffers = std::span<const std::shared_ptr<arrow::Buffer>>;
+
+/// The bytes of all buffers together.
+uint64_t TotalSize(Buffers buffers);
+
+/// A page that has everything it needs to find its rows. Immutable and so thread safe.
+class PageReader {
+ public:
+  virtual ~PageReader() = default;
+
+  /// The byte ranges of the file that hold these rows. The rows must lie in the page.
+  virtual arrow::Result<std::vector<ByteRange>> Plan(RowRange rows) const = 0;
+
+  /// Appends the rows to `out`. `bytes` are the ranges that Plan named for the same rows.
+  virtual arrow::Status Decode(RowRange rows, Buffers bytes, ColumnBuilder* out) const = 0;
+};
+
+/// The byte ranges that must be read once before a page's rows can be found: chunk words, a dictionary, an index of
+/// repetitions, the levels of a constant page. Often none.
+std::vector<ByteRange> OpeningRanges(const PageLayout& layout, const PageMetadata& page);
+
+/// Makes the reader of a page of values of `type`. `opening` are the bytes of OpeningRanges.
+arrow::Result<std::shared_ptr<const PageReader>> OpenPage(const PageLayout& layout, const PageMetadata& page,
+                                                          const ValueType& type, Buffers opening);
+
+/// The steps of the three layouts, which OpeningRanges and OpenPage choose from.
+std::vector<ByteRange> OpeningRanges(const MiniBlockLayout& layout, const PageMetadata& page);
+std::vector<ByteRange> OpeningRanges(const FullZipLayout& layout, const PageMetadata& page);
+std::vector<ByteRange> OpeningRanges(const ConstantLayout& layout, const PageMetadata& page);
+arrow::Result<std::shared_ptr<const PageReader>> OpenMiniBlockPage(const MiniBlockLayout& layout,
+                                                                   const PageMetadata& page, Buffers opening);
+arrow::Result<std::shared_ptr<const PageReader>> OpenFullZipPage(const FullZipLayout& layout, const PageMetadata& page,
+                                                                 Buffers opening);
+arrow::Result<std::shared_ptr<const PageReader>> OpenConstantPage(const ConstantLayout& layout,
+                                                                  const PageMetadata& page, const ValueType& type,
+                                                                  Buffers opening);
+
+}  // namespace fewter::lance

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <arrow/record_batch.h>
+#include <arrow/result.h>
+#include <arrow/type.h>
+
+#include "fewter/lance/file_metadata.h"
+#include "fewter/lance/object_store.h"
+
+namespace fewter::lance {
+
+/// Reads columns of one Lance file (versions 2.0, 2.1 and 2.2): a data file, or one of the two files of an index.
+///
+/// Only the ranges that are needed are read. What a page needs before any of its rows can be found (its chunk sizes,
+/// its dictionary) is read on the first use of the page and kept. Thread safe.
+class FileReader {
+ public:
+  /// Reads the file's tail (one request, or two if its metadata is larger than the tail).
+  static arrow::Result<std::shared_ptr<FileReader>> Open(std::shared_ptr<ReadableFile> file);
+
+  /// Makes a reader from metadata read earlier. No IO, and no error: the metadata has been checked.
+  static std::shared_ptr<FileReader> Make(std::shared_ptr<const FileMetadata> metadata,
+                                          std::shared_ptr<ReadableFile> file);
+  ~FileReader();
+
+  const FileMetadata& metadata() const { return *metadata_; }
+  const std::shared_ptr<const FileMetadata>& shared_metadata() const { return metadata_; }
+
+  /// A global buffer; buffers that lie within the metadata's tail need no request.
+  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadGlobalBuffer(uint32_t index);
+
+  /// Rows [start, start + length) of the named top-level columns, in the order named. The pages' bytes are fetched
+  /// together, neighbouring ranges in one request.
+  ///
+  /// KeyError for an unknown column; Invalid for rows past the end or malformed pages; NotImplemented, naming the
+  /// column and the encoding, for encodings that vector index files do not use.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns, uint64_t start,
+                                                              uint64_t length);
+
+ private:
+  class Impl;
+  FileReader(std::shared_ptr<const FileMetadata> metadata, std::shared_ptr<ReadableFile> file);
+
+  std::shared_ptr<const FileMetadata> metadata_;
+  std::shared_ptr<ReadableFile> file_;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fewter::lance

@@ -1,0 +1,410 @@
+#include "fewter/lance/manifest.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <unordered_set>
+#include <utility>
+
+#include "fewter/lance/proto/table.pb.h"
+#include "fewter/lance/roaring_bitmap.h"
+#include "fewter/util/bytes.h"
+
+namespace fewter::lance {
+namespace {
+
+std::map<std::string, std::string> TextMap(const google::protobuf::RepeatedPtrField<pb::Entry>& entries) {
+  std::map<std::string, std::string> map;
+  for (const pb::Entry& entry : entries) map[entry.key()] = entry.value();
+  return map;
+}
+
+constexpr char kVersionsFolder[] = "_versions";
+constexpr char kDataFolder[] = "data/";
+constexpr char kSystemIndexPrefix[] = "__lance_";
+constexpr char kFragmentReuseIndex[] = "__lance_frag_reuse";
+
+/// Of the manifest's end, read first; nearly always all of it.
+constexpr uint64_t kTailSize = uint64_t{64} * 1024;
+/// i64 position of the manifest | i16 major | i16 minor | "LANC"
+constexpr uint64_t kTrailerSize = 16;
+constexpr uint64_t kMagicOffset = 12;
+constexpr std::string_view kMagic = "LANC";
+
+constexpr uint64_t kStableRowIdsFlag = 2;
+/// Deletion files, stable row ids, the v2 file format, a table config, base paths, no transaction files. The next two
+/// that Lance has given out, overlays (64) and catching up of indexes with a write-ahead log (128), are not supported.
+constexpr uint64_t kKnownReaderFlags = 1 | kStableRowIdsFlag | 4 | 8 | 16 | 32;
+
+/// Row addresses keep the fragment's id and the row's offset in 32 bits each.
+constexpr uint64_t kMaxFragmentId = std::numeric_limits<uint32_t>::max();
+constexpr uint64_t kMaxRowsOfFragment = uint64_t{1} << 32;
+/// In the bitmaps of all indexes together. A bitmap of 4 KiB can hold as many, so only this limit bounds the memory.
+constexpr uint64_t kMaxIndexedFragments = uint64_t{1} << 24;
+
+/// The end of a manifest's file, which grows towards the file's start when a section lies before it.
+class ManifestFile {
+ public:
+  /// `end` are the last bytes of a file of `size` bytes. `source` gives the rest; null if `end` is all of the file.
+  ManifestFile(std::shared_ptr<arrow::Buffer> end, uint64_t size, ReadableFile* source)
+      : bytes_(std::move(end)), size_(size), source_(source) {}
+
+  /// Where the manifest's message starts, from the trailer.
+  arrow::Result<uint64_t> ManifestPosition() const {
+    const auto available = static_cast<uint64_t>(bytes_->size());
+    if (available < kTrailerSize) return arrow::Status::Invalid("is too short for a manifest: ", available, " bytes");
+    const uint8_t* trailer = bytes_->data() + available - kTrailerSize;
+    if (std::string_view(reinterpret_cast<const char*>(trailer + kMagicOffset), kMagic.size()) != kMagic) {
+      return arrow::Status::Invalid("does not end like a Lance manifest");
+    }
+    return LoadLittleEndian<uint64_t>(trailer);
+  }
+
+  /// The message at `position`, behind its length. Valid until the next call.
+  arrow::Result<std::string_view> Message(uint64_t position, const char* what) {
+    const uint64_t limit = size_ - kTrailerSize;
+    if (!RangeIsInside(position, sizeof(uint32_t), limit)) {
+      return arrow::Status::Invalid(what, ": its position lies outside the file: ", position);
+    }
+    RETURN_NOT_OK(GrowTo(position));
+    const uint8_t* prefix = bytes_->data() + (position - start());
+    const auto length = LoadLittleEndian<uint32_t>(prefix);
+    if (!RangeIsInside(position + sizeof(uint32_t), length, limit)) {
+      return arrow::Status::Invalid(what, ": its length goes past the file's end: ", length);
+    }
+    return std::string_view(reinterpret_cast<const char*>(prefix + sizeof(uint32_t)), length);
+  }
+
+  uint64_t size() const { return size_; }
+
+ private:
+  uint64_t start() const { return size_ - static_cast<uint64_t>(bytes_->size()); }
+
+  arrow::Status GrowTo(uint64_t wanted) {
+    if (wanted >= start()) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(auto before, source_->Read({wanted, start() - wanted}));
+    return arrow::ConcatenateBuffers({std::move(before), bytes_}).Value(&bytes_);
+  }
+
+  std::shared_ptr<arrow::Buffer> bytes_;
+  const uint64_t size_;
+  ReadableFile* const source_;
+};
+
+template <typename Message>
+arrow::Status ParseMessage(std::string_view bytes, const char* what, Message* message) {
+  if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
+    return arrow::Status::Invalid(what, ": is too long for a message: ", bytes.size(), " bytes");
+  }
+  if (!message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return arrow::Status::Invalid(what, ": is not a well-formed message");
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckFeatures(const pb::Manifest& message) {
+  const uint64_t unknown = message.reader_feature_flags() & ~kKnownReaderFlags;
+  if (unknown != 0) {
+    return arrow::Status::NotImplemented("needs features that we do not read: reader feature flags ", unknown);
+  }
+  const std::string& format = message.data_format().file_format();
+  if (!format.empty() && format != "lance") {
+    return arrow::Status::NotImplemented("its data files have the format \"", format, "\", not \"lance\"");
+  }
+  return arrow::Status::OK();
+}
+
+/// Files of a shallow clone or an import lie outside the dataset's folder.
+template <typename Message>
+arrow::Status CheckBase(const Message& message, const std::string& what) {
+  if (!message.has_base_id()) return arrow::Status::OK();
+  return arrow::Status::NotImplemented(what, " lies in another folder than the dataset (base path ", message.base_id(),
+                                       ")");
+}
+
+arrow::Status CheckPath(const std::string& path, const std::string& what) {
+  bool leaves = path.empty() || path.front() == '/' || path.find('\0') != std::string::npos;
+  for (size_t start = 0; start <= path.size() && !leaves;) {
+    const size_t end = std::min(path.find('/', start), path.size());
+    leaves = path.compare(start, end - start, "..") == 0;
+    start = end + 1;
+  }
+  if (!leaves) return arrow::Status::OK();
+  return arrow::Status::Invalid(what, ": its path is empty or leads out of the dataset: \"", path, "\"");
+}
+
+arrow::Result<std::vector<Field>> DecodeFields(const pb::Manifest& message) {
+  std::vector<Field> fields;
+  std::unordered_set<int32_t> ids;
+  fields.reserve(static_cast<size_t>(message.fields_size()));
+  for (const pb::Field& from : message.fields()) {
+    if (from.id() < 0 || !ids.insert(from.id()).second) {
+      return arrow::Status::Invalid("field \"", from.name(), "\": its id is negative or used twice: ", from.id());
+    }
+    if (from.parent_id() != -1 && (from.parent_id() == from.id() || ids.count(from.parent_id()) == 0)) {
+      return arrow::Status::Invalid("field \"", from.name(), "\": no field before it is its parent ", from.parent_id());
+    }
+    fields.push_back(
+        {from.id(), from.parent_id(), from.name(), from.logical_type(), from.nullable(), TextMap(from.metadata())});
+  }
+  return fields;
+}
+
+arrow::Result<DataFile> DecodeDataFile(const pb::DataFile& from) {
+  const std::string what = "data file \"" + from.path() + "\"";
+  RETURN_NOT_OK(CheckBase(from, what));
+  RETURN_NOT_OK(CheckPath(from.path(), what));
+  DataFile file{.path = kDataFolder + from.path(),
+                .fields = {from.fields().begin(), from.fields().end()},
+                .column_indices = {from.column_indices().begin(), from.column_indices().end()},
+                .major_version = from.file_major_version(),
+                .minor_version = from.file_minor_version(),
+                .size = from.file_size_bytes()};
+  const bool is_legacy = file.major_version == 0 && file.minor_version < 3;
+  if (file.column_indices.size() != file.fields.size() && !(is_legacy && file.column_indices.empty())) {
+    return arrow::Status::Invalid(what, ": has ", file.fields.size(), " fields but ", file.column_indices.size(),
+                                  " column indices");
+  }
+  if (std::any_of(file.column_indices.begin(), file.column_indices.end(), [](int32_t i) { return i < -1; })) {
+    return arrow::Status::Invalid(what, ": has a negative column index");
+  }
+  return file;
+}
+
+arrow::Result<DeletionFile> DecodeDeletionFile(const pb::DeletionFile& from) {
+  RETURN_NOT_OK(CheckBase(from, "deletion file"));
+  if (from.file_type() < 0 || from.file_type() > static_cast<int32_t>(DeletionFileType::kBitmap)) {
+    return arrow::Status::NotImplemented("deletion file of an unknown type: ", from.file_type());
+  }
+  return DeletionFile{.type = static_cast<DeletionFileType>(from.file_type()),
+                      .read_version = from.read_version(),
+                      .id = from.id(),
+                      .num_deleted_rows = from.num_deleted_rows()};
+}
+
+arrow::Result<std::optional<RowIdLocation>> DecodeRowIds(const pb::DataFragment& from) {
+  if (from.has_inline_row_ids()) return RowIdLocation{from.inline_row_ids(), "", {}};
+  if (!from.has_external_row_ids()) return std::nullopt;
+  const pb::ExternalFile& file = from.external_row_ids();
+  RETURN_NOT_OK(CheckPath(file.path(), "row ids"));
+  return RowIdLocation{"", file.path(), {file.offset(), file.size()}};
+}
+
+arrow::Result<Fragment> DecodeFragment(const pb::DataFragment& from) {
+  Fragment fragment{
+      .id = from.id(), .files = {}, .deletion_file = {}, .physical_rows = from.physical_rows(), .row_ids = {}};
+  if (fragment.id > kMaxFragmentId) return arrow::Status::Invalid("its id does not fit in 32 bits");
+  if (fragment.physical_rows > kMaxRowsOfFragment) {
+    return arrow::Status::Invalid("its rows cannot be counted in 32 bits: ", fragment.physical_rows);
+  }
+  if (from.overlays_size() > 0) return arrow::Status::NotImplemented("has overlays, which we do not read");
+  for (const pb::DataFile& file : from.files()) {
+    ARROW_ASSIGN_OR_RAISE(fragment.files.emplace_back(), DecodeDataFile(file));
+  }
+  if (from.has_deletion_file()) {
+    ARROW_ASSIGN_OR_RAISE(fragment.deletion_file, DecodeDeletionFile(from.deletion_file()));
+    if (fragment.deletion_file->num_deleted_rows > fragment.physical_rows) {
+      return arrow::Status::Invalid("of its ", fragment.physical_rows,
+                                    " rows more are deleted: ", fragment.deletion_file->num_deleted_rows);
+    }
+  }
+  ARROW_ASSIGN_OR_RAISE(fragment.row_ids, DecodeRowIds(from));
+  return fragment;
+}
+
+arrow::Result<std::vector<Fragment>> DecodeFragments(const pb::Manifest& message) {
+  std::vector<Fragment> fragments;
+  std::unordered_set<uint64_t> ids;
+  fragments.reserve(static_cast<size_t>(message.fragments_size()));
+  for (const pb::DataFragment& from : message.fragments()) {
+    auto fragment = DecodeFragment(from);
+    if (!fragment.ok()) {
+      return fragment.status().WithMessage("fragment ", from.id(), ": ", fragment.status().message());
+    }
+    if (!ids.insert(from.id()).second) return arrow::Status::Invalid("fragment ", from.id(), " occurs twice");
+    fragments.push_back(std::move(*fragment));
+  }
+  return fragments;
+}
+
+/// Takes the number of its fragments from `budget`.
+arrow::Result<IndexMetadata> DecodeIndex(const pb::IndexMetadata& from, uint64_t* budget) {
+  const std::string what = "index \"" + from.name() + "\"";
+  RETURN_NOT_OK(CheckBase(from, what));
+  IndexMetadata index;
+  const std::string& uuid = from.uuid().uuid();
+  if (uuid.size() != index.uuid.bytes.size()) {
+    return arrow::Status::Invalid(what, ": its uuid has ", uuid.size(), " bytes, not 16");
+  }
+  std::copy(uuid.begin(), uuid.end(), index.uuid.bytes.begin());
+  index.name = from.name();
+  index.fields.assign(from.fields().begin(), from.fields().end());
+  index.dataset_version = from.dataset_version();
+  index.details_type_url = from.index_details().type_url();
+  index.index_version = from.index_version();
+  if (!from.fragment_bitmap().empty()) {
+    ARROW_ASSIGN_OR_RAISE(index.fragments,
+                          ParseRoaringBitmap(from.fragment_bitmap(), *budget, what + ", its fragments"));
+    *budget -= index.fragments->size();
+  }
+  for (const pb::IndexFile& file : from.files()) {
+    RETURN_NOT_OK(CheckPath(file.path(), what));
+    index.files.push_back({file.path(), file.size_bytes()});
+  }
+  return index;
+}
+
+arrow::Status DecodeIndexes(const pb::IndexSection& message, Manifest* manifest) {
+  uint64_t budget = kMaxIndexedFragments;
+  for (const pb::IndexMetadata& from : message.indices()) {
+    if (from.name().rfind(kSystemIndexPrefix, 0) == 0) {
+      manifest->has_fragment_reuse_index |= from.name() == kFragmentReuseIndex;
+      continue;
+    }
+    ARROW_ASSIGN_OR_RAISE(manifest->indices.emplace_back(), DecodeIndex(from, &budget));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<Manifest>> Decode(ManifestFile* file) {
+  ARROW_ASSIGN_OR_RAISE(const uint64_t position, file->ManifestPosition());
+  ARROW_ASSIGN_OR_RAISE(auto bytes, file->Message(position, "manifest"));
+  if (position + sizeof(uint32_t) + bytes.size() + kTrailerSize != file->size()) {
+    return arrow::Status::Invalid("manifest: it does not end where the trailer starts");
+  }
+  pb::Manifest message;
+  RETURN_NOT_OK(ParseMessage(bytes, "manifest", &message));
+  RETURN_NOT_OK(CheckFeatures(message));
+
+  auto manifest = std::make_shared<Manifest>();
+  manifest->version = message.version();
+  manifest->reader_feature_flags = message.reader_feature_flags();
+  manifest->data_storage_version = message.data_format().version();
+  manifest->config = TextMap(message.config());
+  ARROW_ASSIGN_OR_RAISE(manifest->fields, DecodeFields(message));
+  ARROW_ASSIGN_OR_RAISE(manifest->fragments, DecodeFragments(message));
+  if (message.has_index_section()) {
+    ARROW_ASSIGN_OR_RAISE(bytes, file->Message(message.index_section(), "index section"));
+    pb::IndexSection section;
+    RETURN_NOT_OK(ParseMessage(bytes, "index section", &section));
+    RETURN_NOT_OK(DecodeIndexes(section, manifest.get()));
+  }
+  return manifest;
+}
+
+/// A manifest's file as the listing shows it.
+struct ListedManifest {
+  uint64_t version = 0;
+  ObjectStore::Entry entry;
+};
+
+arrow::Status NoManifests(const ObjectStore& store) {
+  ARROW_ASSIGN_OR_RAISE(auto old, store.FileSize("_latest.manifest", IoKind::kManifest));
+  if (old) {
+    return arrow::Status::NotImplemented(store.identity(), ": keeps its only manifest in _latest.manifest, as Lance ",
+                                         "did before it had versions");
+  }
+  return arrow::Status::KeyError(store.identity(), ": is not a Lance dataset, it has no manifests in ",
+                                 kVersionsFolder);
+}
+
+arrow::Result<ListedManifest> FindManifest(const ObjectStore& store, std::optional<uint64_t> version) {
+  ARROW_ASSIGN_OR_RAISE(auto entries, store.List(kVersionsFolder, IoKind::kManifest));
+  std::vector<ListedManifest> manifests;
+  for (ObjectStore::Entry& entry : entries) {
+    if (auto found = ManifestVersion(entry.name)) manifests.push_back({*found, std::move(entry)});
+  }
+  if (manifests.empty()) return NoManifests(store);
+  const auto by_version = [](const ListedManifest& a, const ListedManifest& b) { return a.version < b.version; };
+  const auto [first, last] = std::minmax_element(manifests.begin(), manifests.end(), by_version);
+  if (!version) return *last;
+  const auto wanted = std::find_if(manifests.begin(), manifests.end(),
+                                   [&](const ListedManifest& manifest) { return manifest.version == *version; });
+  if (wanted != manifests.end()) return *wanted;
+  return arrow::Status::KeyError(store.identity(), ": has no version ", *version, ", its versions run from ",
+                                 first->version, " to ", last->version);
+}
+
+}  // namespace
+
+std::string Uuid::ToString() const {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += kDigits[bytes[i] >> 4];
+    text += kDigits[bytes[i] & 15];
+  }
+  return text;
+}
+
+uint64_t IndexMetadata::FileSize(std::string_view file_name) const {
+  const auto file = std::find_if(files.begin(), files.end(), [&](const IndexFile& f) { return f.path == file_name; });
+  return file == files.end() ? 0 : file->size;
+}
+
+uint64_t Manifest::live_rows() const {
+  uint64_t rows = 0;
+  for (const Fragment& fragment : fragments) rows += fragment.live_rows();
+  return rows;
+}
+
+uint64_t Manifest::physical_rows() const {
+  uint64_t rows = 0;
+  for (const Fragment& fragment : fragments) rows += fragment.physical_rows;
+  return rows;
+}
+
+bool Manifest::has_stable_row_ids() const {
+  return (reader_feature_flags & kStableRowIdsFlag) != 0;
+}
+
+const Field* Manifest::FindField(std::string_view name) const {
+  const auto field =
+      std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.parent_id == -1 && f.name == name; });
+  return field == fields.end() ? nullptr : &*field;
+}
+
+std::optional<uint64_t> ManifestVersion(std::string_view file_name) {
+  static constexpr std::string_view kExtension = ".manifest";
+  // The digits of 2^64 - 1, and of every name in the newer scheme.
+  static constexpr size_t kInvertedDigits = 20;
+  if (!file_name.ends_with(kExtension)) return std::nullopt;
+  const std::string_view digits = file_name.substr(0, file_name.size() - kExtension.size());
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return digits.size() == kInvertedDigits ? std::numeric_limits<uint64_t>::max() - number : number;
+}
+
+arrow::Result<std::shared_ptr<const Manifest>> ParseManifest(const std::shared_ptr<arrow::Buffer>& file,
+                                                             const std::string& path) {
+  ManifestFile whole(file, static_cast<uint64_t>(file->size()), nullptr);
+  auto manifest = Decode(&whole);
+  if (!manifest.ok()) return manifest.status().WithMessage(path, ": ", manifest.status().message());
+  (*manifest)->path = path;
+  return *manifest;
+}
+
+arrow::Result<std::shared_ptr<const Manifest>> ReadManifest(const ObjectStore& store, std::optional<uint64_t> version) {
+  ARROW_ASSIGN_OR_RAISE(const ListedManifest listed, FindManifest(store, version));
+  const std::string path = std::string(kVersionsFolder) + "/" + listed.entry.name;
+  auto source = store.OpenFile(path, listed.entry.size, IoKind::kManifest);
+  ARROW_ASSIGN_OR_RAISE(const uint64_t size, source->Size());
+  const uint64_t tail_size = std::min(size, kTailSize);
+  ARROW_ASSIGN_OR_RAISE(auto tail, source->Read({size - tail_size, tail_size}));
+  ManifestFile file(std::move(tail), size, source.get());
+  auto decoded = Decode(&file);
+  if (!decoded.ok()) {
+    return decoded.status().WithMessage(store.identity(), "/", path, ": ", decoded.status().message());
+  }
+  std::shared_ptr<Manifest> manifest = std::move(*decoded);
+  if (manifest->version != listed.version) {
+    return arrow::Status::Invalid(store.identity(), "/", path, ": holds version ", manifest->version, ", not ",
+                                  listed.version);
+  }
+  manifest->path = path;
+  return manifest;
+}
+
+}  // namespace fewter::lance

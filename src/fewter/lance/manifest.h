@@ -1,0 +1,153 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "fewter/lance/object_store.h"
+
+/// A version of a Lance table: its manifest, decoded.
+///
+/// Format: docs/format/manifest.md. Everything here is plain data, copied out of the protobuf messages and checked.
+
+namespace fewter::lance {
+
+/// A column or nested field of the table's schema. Fields come in pre-order; parent_id -1 is the top level.
+struct Field {
+  int32_t id = 0;
+  int32_t parent_id = -1;
+  std::string name;
+  /// Lance's type name, e.g. "float", "int64", "fixed_size_list:float:384", "struct".
+  std::string logical_type;
+  bool nullable = false;
+  std::map<std::string, std::string> metadata;
+};
+
+/// One data file of a fragment; the field with id fields[i] is stored in file column column_indices[i].
+struct DataFile {
+  /// Relative to the dataset's root, "data/…".
+  std::string path;
+  /// A negative number stands for a field that has moved to another file.
+  std::vector<int32_t> fields;
+  /// As long as `fields`, -1 for a field that has no column of its own. Empty in files older than version 2.0.
+  std::vector<int32_t> column_indices;
+  uint32_t major_version = 0;
+  uint32_t minor_version = 0;
+  /// 0 if unknown.
+  uint64_t size = 0;
+};
+
+enum class DeletionFileType : uint8_t { kArrowArray = 0, kBitmap = 1 };
+
+struct DeletionFile {
+  DeletionFileType type = DeletionFileType::kArrowArray;
+  uint64_t read_version = 0;
+  uint64_t id = 0;
+  uint64_t num_deleted_rows = 0;
+};
+
+/// Where the stable row ids of a fragment are kept: in the manifest itself, or in a slice of another file.
+struct RowIdLocation {
+  /// The encoded sequence, unless `path` names a file.
+  std::string inline_bytes;
+  /// Relative to the dataset's root; empty if the sequence is inline.
+  std::string path;
+  ByteRange range;
+};
+
+/// A horizontal slice of the table. A row's address is `id << 32 | offset`, offsets counting deleted rows too, so both
+/// the id and the offsets are below 2^32.
+struct Fragment {
+  uint64_t id = 0;
+  std::vector<DataFile> files;
+  std::optional<DeletionFile> deletion_file;
+  /// Rows on disk, deleted ones included; never fewer than the deletion file deletes.
+  uint64_t physical_rows = 0;
+  /// Only in tables with stable row ids; decoded by ReadRowIds.
+  std::optional<RowIdLocation> row_ids;
+  uint64_t live_rows() const { return physical_rows - (deletion_file ? deletion_file->num_deleted_rows : 0); }
+};
+
+struct IndexFile {
+  /// Relative to the index's folder, e.g. "auxiliary.idx".
+  std::string path;
+  /// 0 if unknown.
+  uint64_t size = 0;
+};
+
+/// The 16 bytes that name an index segment, and its folder under _indices/ in hyphenated lower-case hex.
+struct Uuid {
+  std::array<uint8_t, 16> bytes{};
+  std::string ToString() const;
+  bool operator==(const Uuid&) const = default;
+  auto operator<=>(const Uuid&) const = default;
+};
+
+/// One segment of an index. Several segments may share a name; together they are the index.
+///
+/// A segment without files whose folder does not exist is legal: an index created when there was too little to index.
+/// So is a fragment id that the table no longer has.
+struct IndexMetadata {
+  Uuid uuid;
+  std::string name;
+  std::vector<int32_t> fields;
+  uint64_t dataset_version = 0;
+  /// The ids of the fragments whose rows are indexed, ascending; absent in very old datasets.
+  std::optional<std::vector<uint32_t>> fragments;
+  /// The type URL of the details message, empty if there is none.
+  std::string details_type_url;
+  int32_t index_version = 0;
+  std::vector<IndexFile> files;
+
+  /// The size of one of its files in bytes, 0 if the manifest does not say.
+  uint64_t FileSize(std::string_view file_name) const;
+};
+
+struct Manifest {
+  uint64_t version = 0;
+  /// The file it was read from, relative to the dataset's root.
+  std::string path;
+  std::vector<Field> fields;
+  std::vector<Fragment> fragments;
+  /// All but the system's own, whose names start with "__lance_".
+  std::vector<IndexMetadata> indices;
+  /// Rows were moved to other fragments without telling the indexes: the row addresses in them have to be translated.
+  bool has_fragment_reuse_index = false;
+  uint64_t reader_feature_flags = 0;
+  /// As written, e.g. "2.2"; empty in old datasets.
+  std::string data_storage_version;
+  std::map<std::string, std::string> config;
+
+  uint64_t live_rows() const;
+  uint64_t physical_rows() const;
+  bool has_stable_row_ids() const;
+  /// The top-level field of that name, or null.
+  const Field* FindField(std::string_view name) const;
+};
+
+/// Reads the manifest of `version`, or of the latest version. One listing and, unless the manifest is larger than
+/// 64 KiB, one read.
+///
+/// KeyError if there is no dataset, or not that version. NotImplemented, naming it, for what we cannot read: feature
+/// flags that we do not know, overlays, files outside the dataset's folder. Invalid, naming the file and the field, for
+/// anything malformed, such as an id that occurs twice or a path that leads out of the dataset.
+arrow::Result<std::shared_ptr<const Manifest>> ReadManifest(const ObjectStore& store,
+                                                            std::optional<uint64_t> version = std::nullopt);
+
+/// Decodes one manifest file's bytes (the whole file). Exposed for tests and fuzzing. `path` becomes Manifest::path and
+/// names the file in messages.
+arrow::Result<std::shared_ptr<const Manifest>> ParseManifest(const std::shared_ptr<arrow::Buffer>& file,
+                                                             const std::string& path);
+
+/// The version that a file in _versions/ holds, by its name in either naming scheme; nothing for other files and for
+/// detached versions, which are not part of the table's history.
+std::optional<uint64_t> ManifestVersion(std::string_view file_name);
+
+}  // namespace fewter::lance

@@ -1,0 +1,69 @@
+#include "fewter/simd/distance.h"
+
+#include <random>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "fewter/simd/select.h"
+
+/// Bytes of vectors read per second: within the caches (the first size of each) and from memory (the last).
+
+namespace fewter::simd {
+namespace {
+
+std::vector<float> RandomFloats(size_t n) {
+  std::mt19937 generator(5);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  std::vector<float> values(n);
+  for (float& v : values) v = uniform(generator);
+  return values;
+}
+
+template <void (*kernel)(const float*, const float*, size_t, size_t, float*, const uint32_t*)>
+void BM_Rows(benchmark::State& state) {
+  const auto dimension = static_cast<size_t>(state.range(0));
+  const auto num_rows = static_cast<size_t>(state.range(1));
+  const std::vector<float> query = RandomFloats(dimension), rows = RandomFloats(num_rows * dimension);
+  std::vector<float> out(num_rows);
+  for (auto _ : state) {
+    kernel(query.data(), rows.data(), num_rows, dimension, out.data(), nullptr);
+    benchmark::DoNotOptimize(out.data());
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * rows.size() * sizeof(float)));
+}
+
+// What memory allows: the plainest read of as many bytes.
+void BM_ReadMemory(benchmark::State& state) {
+  const auto size = static_cast<size_t>(state.range(0));
+  const std::vector<uint64_t> words(size / sizeof(uint64_t), 3);
+  for (auto _ : state) {
+    uint64_t sums[8] = {};
+    for (size_t i = 0; i + 8 <= words.size(); i += 8) {
+      for (size_t j = 0; j < 8; ++j) sums[j] ^= words[i + j];
+    }
+    benchmark::DoNotOptimize(sums);
+  }
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * size));
+}
+
+void BM_SelectAtMost(benchmark::State& state) {
+  const std::vector<float> values = RandomFloats(static_cast<size_t>(state.range(0)));
+  std::vector<uint32_t> indices(values.size());
+  for (auto _ : state) benchmark::DoNotOptimize(SelectAtMost(values.data(), values.size(), -0.99f, indices.data()));
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * values.size() * sizeof(float)));
+}
+
+void Sizes(benchmark::internal::Benchmark* b) {
+  b->Args({96, 64})->Args({384, 10})->Args({384, 100})->Args({384, 400})->Args({384, 100000});
+}
+
+BENCHMARK(BM_Rows<L2SquaredRows>)->Name("L2SquaredRows")->Apply(Sizes);
+BENCHMARK(BM_Rows<DotRows>)->Name("DotRows")->Apply(Sizes);
+BENCHMARK(BM_Rows<CosineDistanceRows>)->Name("CosineDistanceRows")->Apply(Sizes);
+BENCHMARK(BM_ReadMemory)->Name("ReadMemory")->Arg(600 << 10)->Arg(150 << 20);
+BENCHMARK(BM_SelectAtMost)->Name("SelectAtMost")->Arg(384);
+
+}  // namespace
+}  // namespace fewter::simd

@@ -1,0 +1,31 @@
+#include "fewter/util/side_by_side.h"
+
+#include <atomic>
+#include <vector>
+
+#include <arrow/util/thread_pool.h>
+#include <gtest/gtest.h>
+
+namespace fewter {
+namespace {
+
+TEST(RunSideBySide, DoesEveryPieceOnce) {
+  auto pool = arrow::internal::ThreadPool::Make(3).ValueOrDie();
+  for (const size_t pieces : {0, 1, 2, 3, 100}) {
+    std::vector<std::atomic<int>> done(pieces);
+    RunSideBySide(pool.get(), pieces, [&](size_t piece) { ++done[piece]; });
+    for (const auto& count : done) EXPECT_EQ(count, 1);
+  }
+}
+
+TEST(RunSideBySide, DoesNotStopWhenThePoolWaitsForItself) {
+  auto pool = arrow::internal::ThreadPool::Make(2).ValueOrDie();
+  std::atomic<int> done{0};
+  RunSideBySide(pool.get(), 8, [&](size_t) {
+    RunSideBySide(pool.get(), 8, [&](size_t) { RunSideBySide(pool.get(), 2, [&](size_t) { ++done; }); });
+  });
+  EXPECT_EQ(done, 8 * 8 * 2);
+}
+
+}  // namespace
+}  // namespace fewter

@@ -1,0 +1,135 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <arrow/record_batch.h>
+#include <arrow/result.h>
+
+#include "fewter/cache/cache.h"
+#include "fewter/vector/ivf/state.h"
+#include "fewter/vector/top_k.h"
+
+namespace arrow::internal {
+class Executor;
+}
+
+namespace fewter {
+
+/// Reads rows of an index segment's files. Opens a file on its first read, if it comes to one. Thread safe.
+class PartitionReader {
+ public:
+  virtual ~PartitionReader() = default;
+  /// Of auxiliary.idx.
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns,
+                                                                      uint64_t first_row, uint64_t num_rows) = 0;
+  /// Of index.idx.
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadSubIndexRows(const std::vector<std::string>& columns,
+                                                                              uint64_t first_row,
+                                                                              uint64_t num_rows) = 0;
+};
+
+struct IvfSearchOptions {
+  /// How many rows to return at most.
+  uint32_t k = 10;
+  /// How many partitions to search; all of them if there are fewer.
+  uint32_t nprobes = 20;
+  /// Of these, how many of the nearest to leave out, since an earlier call has searched them.
+  uint32_t skipped_probes = 0;
+  /// Rows that may be returned; null for all. Not owned.
+  const RowFilter* filter = nullptr;
+  /// Distances that may be returned: from `lower` on, below `upper`. The defaults are Lance's.
+  float lower = std::numeric_limits<float>::lowest();
+  float upper = std::numeric_limits<float>::max();
+  /// Of HNSW; see SubIndexSearchOptions.
+  uint32_t ef = 0;
+  ApproxMode approx_mode = ApproxMode::kNormal;
+};
+
+/// What a search did; added to, so that one can serve several searches.
+struct IvfSearchCounts {
+  uint64_t partitions_searched = 0;
+  uint64_t rows_scanned = 0;
+};
+
+/// What Prewarm did, and what is in the cache after it.
+struct PrewarmReport {
+  /// Partitions that have rows.
+  uint64_t partitions = 0;
+  /// Of these: read from the file by this call.
+  uint64_t loaded = 0;
+  /// Could not be read; the first error says why.
+  uint64_t failed = 0;
+  arrow::Status first_error;
+  /// Which tier holds how many of them now, nearest first; a partition may be in several.
+  std::vector<std::pair<std::string, uint64_t>> resident = {};
+
+  /// How many a tier holds.
+  uint64_t ResidentIn(std::string_view tier) const;
+  PrewarmReport& operator+=(const PrewarmReport& other);
+};
+
+/// A live IVF index segment: made from its state without IO, it takes partitions from the cache and reads those that
+/// are not there. Cheap to make, thread safe.
+class IvfIndex {
+ public:
+  /// `cache` is the index segment's namespace. `io` runs the loading of several absent partitions side by side; not
+  /// owned.
+  IvfIndex(std::shared_ptr<const IvfIndexState> state, WeakCache cache, std::shared_ptr<PartitionReader> reader,
+           arrow::internal::Executor* io);
+
+  const IvfIndexState& state() const { return *state_; }
+  const std::shared_ptr<const IvfIndexState>& shared_state() const { return state_; }
+
+  /// The k nearest rows of the nprobes nearest partitions, nearest first. `query` has dimension floats; they are
+  /// rounded to the column's type, and normalised for cosine. Rows whose distance is NaN or infinite are never
+  /// returned.
+  arrow::Result<std::vector<Neighbor>> Search(const float* query, const IvfSearchOptions& options,
+                                              IvfSearchCounts* counts = nullptr) const;
+
+  /// A partition from the cache, or read. IndexError if there is no such partition.
+  arrow::Result<std::shared_ptr<const Partition>> GetPartition(uint32_t partition) const;
+
+  /// Brings every partition into the cache, as far as it has room. What one of the tiers of these kinds lacks is
+  /// offered to it, also if another has it. Does not wait for tiers that write behind, and does not fill in `resident`.
+  PrewarmReport Prewarm(std::span<const std::string_view> tiers = {}) const;
+  /// Adds to `resident` where the partitions are now.
+  void AddResidency(PrewarmReport* report) const;
+
+  /// How many partitions have been read from the file since this was made.
+  uint64_t partitions_loaded() const { return partitions_loaded_.load(std::memory_order_relaxed); }
+
+ private:
+  using Partitions = std::vector<std::shared_ptr<const Partition>>;
+
+  /// Whether an entry that is well formed in itself is the partition of this index.
+  bool Fits(const Partition& found, uint32_t partition) const;
+  /// From the cache, null where there is none, in the order of the keys.
+  Partitions FindPartitions(const std::vector<PartitionKey>& keys) const;
+  /// From the file, through the cache.
+  arrow::Result<std::shared_ptr<const Partition>> LoadPartition(uint32_t partition) const;
+  arrow::Result<std::shared_ptr<const Partition>> ReadPartition(uint32_t partition) const;
+  arrow::Result<std::shared_ptr<const PartitionStorage>> ReadStorage(uint32_t partition) const;
+  /// Null for a flat one.
+  arrow::Result<std::shared_ptr<const SubIndex>> ReadSubIndex(uint32_t partition) const;
+  /// Inserts a partition again if one of the tiers does not hold it.
+  void OfferTo(std::span<const std::string_view> tiers, uint32_t partition,
+               const std::shared_ptr<const Partition>& loaded) const;
+  /// The partitions of `wanted`, in that order; null for empty ones, and for those that failed.
+  Partitions GetPartitions(const std::vector<uint32_t>& wanted, std::vector<arrow::Status>* failures) const;
+
+  std::shared_ptr<const IvfIndexState> state_;
+  WeakCache cache_;
+  std::shared_ptr<PartitionReader> reader_;
+  arrow::internal::Executor* io_;
+  mutable std::atomic<uint64_t> partitions_loaded_{0};
+};
+
+}  // namespace fewter

@@ -1,0 +1,145 @@
+#include "fewter/vector/ivf/index.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <arrow/io/interfaces.h>
+#include <arrow/util/thread_pool.h>
+#include <gtest/gtest.h>
+
+#include "fewter/cache/memory_backend.h"
+#include "fewter/cache/serialising_backend.h"
+#include "fewter/vector/ivf/ivf_test_data_internal.h"
+
+namespace fewter {
+namespace {
+
+using ivf_test::FakeReader;
+
+/// An index over the fake reader, and the cache behind it.
+struct Fixture {
+  explicit Fixture(StorageKind kind, Metric metric = Metric::kL2,
+                   std::shared_ptr<CacheBackend> cache = MakeMemoryBackend(1 << 20))
+      : backend(std::move(cache)),
+        state(ivf_test::MakeState(kind, metric)),
+        reader(std::make_shared<FakeReader>(*state->quantizer)),
+        index(state, WeakCache(Cache(backend)), reader, arrow::io::default_io_context().executor()) {}
+
+  std::vector<Neighbor> Search(uint32_t k, uint32_t nprobes, const RowFilter* filter = nullptr) {
+    return index.Search(query.data(), {.k = k, .nprobes = nprobes, .filter = filter}).ValueOrDie();
+  }
+
+  std::vector<float> query = ivf_test::Random(ivf_test::kDimension, 9);
+  std::shared_ptr<CacheBackend> backend;
+  std::shared_ptr<IvfIndexState> state;
+  std::shared_ptr<FakeReader> reader;
+  IvfIndex index;
+};
+
+TEST(IvfIndex, FindsWhatAScalarScanFinds) {
+  Fixture flat(StorageKind::kFlat);
+  const auto rows = ivf_test::Random(76 * ivf_test::kDimension, 3);
+  std::vector<Neighbor> expected;
+  for (uint64_t row = 0; row < 76; ++row) {
+    float sum = 0;
+    for (uint32_t i = 0; i < ivf_test::kDimension; ++i) {
+      const float difference = flat.query[i] - rows[row * ivf_test::kDimension + i];
+      sum += difference * difference;
+    }
+    expected.push_back({sum, 100 + row});
+  }
+  std::sort(expected.begin(), expected.end(), Nearer);
+  const auto found = flat.Search(12, 4);
+  ASSERT_EQ(found.size(), 12U);
+  for (size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].row_id, expected[i].row_id);
+    EXPECT_NEAR(found[i].distance, expected[i].distance, 1e-4);
+  }
+}
+
+TEST(IvfIndex, EmptyPartitionsAreNeitherReadNorCached) {
+  Fixture flat(StorageKind::kFlat);
+  EXPECT_EQ(flat.Search(1000, 4).size(), 76U);
+  EXPECT_EQ(flat.reader->reads, 3);
+  EXPECT_EQ(flat.index.partitions_loaded(), 3U);
+  EXPECT_EQ(flat.backend->Stats().entries, 3U);
+}
+
+TEST(IvfIndex, PartitionsComeFromTheCacheAfterPrewarm) {
+  for (const auto kind : {StorageKind::kFlat, StorageKind::kPq}) {
+    Fixture live(kind);
+    Fixture bytes(kind, Metric::kL2, MakeSerialisingBackend());
+    for (Fixture* fixture : {&live, &bytes}) {
+      ASSERT_TRUE(fixture->index.Prewarm().first_error.ok());
+      EXPECT_EQ(fixture->reader->reads, 3);
+      fixture->reader->fail = true;
+      EXPECT_EQ(fixture->Search(20, 4).size(), 20U);
+      EXPECT_EQ(fixture->reader->reads, 3);
+    }
+    EXPECT_EQ(live.Search(20, 4), bytes.Search(20, 4));
+  }
+}
+
+TEST(IvfIndex, APartitionThatCannotBeReadFailsTheSearchAndIsTriedAgain) {
+  Fixture flat(StorageKind::kFlat);
+  flat.reader->fail = true;
+  const auto failed = flat.index.Search(flat.query.data(), {.k = 5, .nprobes = 4, .filter = nullptr});
+  EXPECT_TRUE(failed.status().IsIOError());
+  EXPECT_EQ(flat.backend->Stats().entries, 0U);
+  flat.reader->fail = false;
+  EXPECT_EQ(flat.Search(5, 4).size(), 5U);
+}
+
+TEST(IvfIndex, BoundsAreCheckedBeforeTheCacheIsAsked) {
+  Fixture flat(StorageKind::kFlat);
+  EXPECT_TRUE(flat.index.GetPartition(4).status().IsIndexError());
+  EXPECT_EQ(flat.backend->Stats().misses, 0U);
+  EXPECT_EQ(flat.reader->reads, 0);
+}
+
+TEST(IvfIndex, AnEntryOfAnotherShapeIsReadAgain) {
+  Fixture flat(StorageKind::kFlat);
+  Fixture pq(StorageKind::kPq, Metric::kL2, flat.backend);
+  const auto first = flat.Search(10, 4);
+  // The same namespace and keys, so that the second index finds the first one's partitions.
+  EXPECT_EQ(pq.Search(10, 4).size(), 10U);
+  EXPECT_EQ(pq.reader->reads, 3);
+  EXPECT_EQ(flat.Search(10, 4), first);
+}
+
+TEST(IvfIndex, WorksOnWhenItsCacheIsGone) {
+  Fixture flat(StorageKind::kFlat);
+  const auto before = flat.Search(10, 4);
+  flat.backend.reset();
+  EXPECT_EQ(flat.Search(10, 4), before);
+  EXPECT_EQ(flat.reader->reads, 6);
+}
+
+class OnlyEvenRows : public RowFilter {
+ public:
+  bool Allows(uint64_t row_id) const override { return row_id % 2 == 0; }
+};
+
+TEST(IvfIndex, FilterLeavesRowsOut) {
+  Fixture flat(StorageKind::kFlat);
+  const OnlyEvenRows filter;
+  const auto rows = flat.Search(100, 4, &filter);
+  EXPECT_EQ(rows.size(), 38U);
+  for (const auto& row : rows) EXPECT_EQ(row.row_id % 2, 0U);
+}
+
+TEST(IvfIndex, ManyThreadsReadEachPartitionOnce) {
+  Fixture flat(StorageKind::kFlat);
+  const auto expected = Fixture(StorageKind::kFlat).Search(10, 4);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 6; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 20; ++round) EXPECT_EQ(flat.Search(10, 4), expected);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(flat.reader->reads, 3);
+}
+
+}  // namespace
+}  // namespace fewter

@@ -1,0 +1,132 @@
+#include "fewter/vector/quantizer/flat/flat.h"
+
+#include <algorithm>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <arrow/status.h>
+#include <nlohmann/json.hpp>
+
+#include "fewter/simd/distance.h"
+#include "fewter/vector/quantizer/row_major_internal.h"
+#include "fewter/vector/quantizer/storage_buffers_internal.h"
+
+namespace fewter {
+namespace {
+
+const std::vector<std::string>& SectionColumns() {
+  static const std::vector<std::string> kColumns = {"dimension", "element_type"};
+  return kColumns;
+}
+
+RowMajorFormat FormatOf(uint32_t dimension, ElementType element_type) {
+  return {StorageKind::kFlat, element_type, dimension, "flat", "vectors"};
+}
+
+arrow::Status CheckIsFloat(ElementType type) {
+  if (type != ElementType::kUint8) return arrow::Status::OK();
+  return arrow::Status::Invalid("flat storage: element type ", ToString(type));
+}
+
+/// `Element` as the kernels call it.
+template <typename Element>
+class FlatScorer final : public RowMajorScorer {
+ public:
+  FlatScorer(const float* query, uint32_t dimension, Metric metric)
+      : query_(query, query + dimension), metric_(metric) {}
+
+ protected:
+  void Score(const uint8_t* values, size_t num_rows, const uint32_t* picks, float* out) override {
+    const auto* vectors = reinterpret_cast<const Element*>(values);
+    switch (metric_) {
+      case Metric::kCosine:
+        // The norms too, though both sides are normalised: a vector without a direction must give NaN, not 1.
+        simd::CosineDistanceRows(query_.data(), vectors, num_rows, query_.size(), out, picks);
+        break;
+      case Metric::kDot:
+        simd::DotRows(query_.data(), vectors, num_rows, query_.size(), out, picks);
+        std::transform(out, out + num_rows, out, [](float product) { return 1.0f - product; });
+        break;
+      default:
+        simd::L2SquaredRows(query_.data(), vectors, num_rows, query_.size(), out, picks);
+    }
+  }
+
+ private:
+  std::vector<std::conditional_t<std::is_same_v<Element, double>, double, float>> query_;
+  Metric metric_;
+};
+
+class FlatQuantizer final : public Quantizer {
+ public:
+  explicit FlatQuantizer(const RowMajorFormat& format) : format_(format) {}
+
+  StorageKind kind() const override { return StorageKind::kFlat; }
+  uint32_t dimension() const override { return format_.dimension; }
+  int64_t SizeInBytes() const override { return sizeof(*this); }
+  void AppendBuffers(std::vector<std::shared_ptr<arrow::Buffer>>*) const override {}
+  std::string Describe() const override {
+    return "flat, " + std::to_string(format_.dimension) + " " + std::string(ToString(format_.element_type)) + "s";
+  }
+
+  const std::vector<std::string>& columns() const override {
+    static const std::vector<std::string> kColumns = {kRowIdColumn, format_.file_column};
+    return kColumns;
+  }
+
+  arrow::Result<std::shared_ptr<const PartitionStorage>> MakeStorage(const arrow::RecordBatch& rows,
+                                                                     StorageLayout /*layout*/) const override {
+    return RowMajorStorage::FromRows(format_, rows);
+  }
+
+  arrow::Status CheckStorage(const PartitionStorage& storage, StorageLayout /*layout*/) const override {
+    return format_.Check(storage);
+  }
+
+  std::unique_ptr<QueryScorer> MakeScorer(const float* query, const ScorerOptions& options) const override {
+    switch (format_.element_type) {
+      case ElementType::kFloat16:
+        return std::make_unique<FlatScorer<simd::Half>>(query, format_.dimension, options.metric);
+      case ElementType::kFloat64:
+        return std::make_unique<FlatScorer<double>>(query, format_.dimension, options.metric);
+      default:
+        return std::make_unique<FlatScorer<float>>(query, format_.dimension, options.metric);
+    }
+  }
+
+  arrow::Status Serialize(arrow::io::OutputStream* out) const override {
+    return WriteNumberSection(SectionColumns(), {format_.dimension, static_cast<uint32_t>(format_.element_type)}, out);
+  }
+
+ private:
+  RowMajorFormat format_;
+};
+
+arrow::Result<std::shared_ptr<const PartitionStorage>> StorageFromBatch(
+    const std::shared_ptr<arrow::RecordBatch>& batch, uint32_t num_rows, const StorageParameters& parameters) {
+  ARROW_ASSIGN_OR_RAISE(const ElementType type, ElementTypeFrom(parameters[1]));
+  ARROW_RETURN_NOT_OK(CheckIsFloat(type));
+  return RowMajorStorage::FromBatch(FormatOf(parameters[0], type), *batch, num_rows, parameters);
+}
+
+arrow::Result<std::shared_ptr<const Quantizer>> QuantizerFromSections(ipc::SectionReader* sections) {
+  ARROW_ASSIGN_OR_RAISE(const auto numbers, ReadNumberSection(SectionColumns(), sections));
+  if (numbers[0] == 0) return arrow::Status::Invalid("column dimension: zero");
+  ARROW_ASSIGN_OR_RAISE(const ElementType type, ElementTypeFrom(numbers[1]));
+  ARROW_RETURN_NOT_OK(CheckIsFloat(type));
+  return std::make_shared<FlatQuantizer>(FormatOf(numbers[0], type));
+}
+
+}  // namespace
+
+arrow::Result<std::shared_ptr<const Quantizer>> MakeFlatQuantizer(const QuantizerSource& source) {
+  ARROW_RETURN_NOT_OK(CheckIsFloat(source.element_type));
+  ARROW_RETURN_NOT_OK(ParseRowMajorMetadata(source.metadata, source.dimension));
+  return std::make_shared<FlatQuantizer>(FormatOf(source.dimension, source.element_type));
+}
+
+constinit const StorageKindEntry kFlatKind = {
+    StorageKind::kFlat, "flat", "FLAT", true, MakeFlatQuantizer, StorageFromBatch, QuantizerFromSections};
+
+}  // namespace fewter

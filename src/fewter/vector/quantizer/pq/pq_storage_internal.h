@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include <arrow/buffer.h>
+#include <arrow/record_batch.h>
+#include <arrow/result.h>
+
+#include "fewter/vector/quantizer/quantizer.h"
+
+namespace fewter {
+
+/// Row ids and codes of one partition, the codes as the kernels read them.
+///
+/// For scans they are column-major, column j at j * stride(). stride() is the number of rows rounded up to 64, so that
+/// every column starts at a cache line and ends with whole vectors of any width; the bytes beyond the rows are zero
+/// when written here but are never relied on.
+///
+/// For random access they are row-major without padding: one row is one or two cache lines.
+class PqStorage final : public PartitionStorage {
+ public:
+  /// From rows of auxiliary.idx: `_rowid`, and `__pq_code` lists of `code_width` bytes, column-major within these rows
+  /// if `transposed`, else row after row. Copies the codes unless they lie as they should already. Invalid, naming the
+  /// column, if they do not fit.
+  static arrow::Result<std::shared_ptr<const PqStorage>> FromRows(const arrow::RecordBatch& rows, uint32_t num_bits,
+                                                                  uint32_t code_width, bool transposed,
+                                                                  StorageLayout layout);
+
+  /// From a cache entry; see StorageKindEntry.
+  static arrow::Result<std::shared_ptr<const PartitionStorage>> FromBatch(
+      const std::shared_ptr<arrow::RecordBatch>& batch, uint32_t num_rows, const StorageParameters& parameters);
+
+  PqStorage(std::shared_ptr<arrow::Buffer> row_ids, std::shared_ptr<arrow::Buffer> codes, uint32_t num_bits,
+            uint32_t code_width, StorageLayout layout)
+      : row_ids_(std::move(row_ids)),
+        codes_(std::move(codes)),
+        num_bits_(num_bits),
+        code_width_(code_width),
+        layout_(layout) {}
+
+  StorageKind kind() const override { return StorageKind::kPq; }
+  uint32_t num_rows() const override { return static_cast<uint32_t>(row_ids_->size() / sizeof(uint64_t)); }
+  const uint64_t* row_ids() const override { return row_ids_->data_as<uint64_t>(); }
+  int64_t SizeInBytes() const override { return row_ids_->size() + codes_->size() + int64_t{sizeof(*this)}; }
+  std::shared_ptr<arrow::RecordBatch> ToBatch() const override;
+  /// Bits of a sub-vector's code, bytes of a row's, and the layout.
+  StorageParameters Parameters() const override { return {num_bits_, code_width_, static_cast<uint32_t>(layout_)}; }
+  StorageLayout layout() const { return layout_; }
+
+  const uint8_t* codes() const { return codes_->data(); }
+  /// Of the layout for scans.
+  size_t stride() const { return StrideOf(num_rows()); }
+
+ private:
+  static size_t StrideOf(size_t num_rows);
+
+  std::shared_ptr<arrow::Buffer> row_ids_;
+  std::shared_ptr<arrow::Buffer> codes_;
+  uint32_t num_bits_;
+  uint32_t code_width_;
+  StorageLayout layout_;
+};
+
+}  // namespace fewter

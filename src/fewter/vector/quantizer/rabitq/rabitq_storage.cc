@@ -1,0 +1,133 @@
+#include <algorithm>
+
+#include <arrow/array.h>
+#include <arrow/status.h>
+#include <arrow/type.h>
+
+#include "fewter/util/bytes.h"
+#include "fewter/vector/quantizer/one_row_batch.h"
+#include "fewter/vector/quantizer/rabitq/rabitq_storage_internal.h"
+#include "fewter/vector/quantizer/storage_buffers_internal.h"
+
+namespace fewter {
+namespace {
+
+/// An array's name in auxiliary.idx and in a cache entry.
+struct ArrayNames {
+  const char* file;
+  const char* entry;
+};
+constexpr ArrayNames kNames[RabitqStorage::kNumArrays] = {
+    {kRowIdColumn, kRowIdColumn},       {"_rabit_codes", "codes"},      {"__scale_factors", "scale"},
+    {"__add_factors", "add"},           {"__error_factors", "error"},   {"__blocked_ex_codes", "ex_codes"},
+    {"__scale_factors_ex", "ex_scale"}, {"__add_factors_ex", "ex_add"},
+};
+
+/// The arrays from kError on belong to ex codes.
+size_t NumArrays(uint32_t ex_bits) {
+  return ex_bits == 0 ? RabitqStorage::kError : RabitqStorage::kNumArrays;
+}
+
+bool IsCodes(size_t array) {
+  return array == RabitqStorage::kCodes || array == RabitqStorage::kExCodes;
+}
+
+const std::shared_ptr<arrow::DataType>& TypeOf(size_t array) {
+  if (array == RabitqStorage::kRowIds) return arrow::uint64();
+  return IsCodes(array) ? arrow::uint8() : arrow::float32();
+}
+
+uint32_t ExCodeBytes(uint32_t code_dimension, uint32_t ex_bits) {
+  return RoundUp(code_dimension, static_cast<uint32_t>(simd::kRabitqExBlock)) / 8 * ex_bits;
+}
+
+/// Row after row to blocks of 32 rows and columns of the rest.
+void Pack(const uint8_t* rows, size_t num_rows, size_t width, uint8_t* to) {
+  constexpr size_t kHalf = simd::kRabitqBlockRows / 2;
+  const size_t num_blocks = num_rows / simd::kRabitqBlockRows;
+  for (size_t block = 0; block < num_blocks; ++block, rows += simd::kRabitqBlockRows * width) {
+    for (size_t p = 0; p < width; ++p, to += simd::kRabitqBlockRows) {
+      for (size_t j = 0; j < kHalf; ++j) {
+        const uint32_t first = rows[simd::kRabitqRowAt[j] * width + p];
+        const uint32_t second = rows[(simd::kRabitqRowAt[j] + kHalf) * width + p];
+        to[j] = static_cast<uint8_t>((first & 15) | (second & 15) << 4);
+        to[kHalf + j] = static_cast<uint8_t>(first >> 4 | (second & 0xf0));
+      }
+    }
+  }
+  const size_t rest = num_rows % simd::kRabitqBlockRows;
+  for (size_t p = 0; p < width; ++p) {
+    for (size_t i = 0; i < rest; ++i) *to++ = rows[i * width + p];
+  }
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> CodesOf(const arrow::RecordBatch& rows, const RabitqShape& shape) {
+  ARROW_ASSIGN_OR_RAISE(auto from,
+                        ListValuesOf(rows, kNames[RabitqStorage::kCodes].file, *arrow::uint8(), shape.code_bytes()));
+  if (shape.packed) return EnsureAligned(std::move(from));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> packed, arrow::AllocateBuffer(from->size()));
+  Pack(from->data(), static_cast<size_t>(rows.num_rows()), shape.code_bytes(), packed->mutable_data());
+  return packed;
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> ArrayOf(const arrow::RecordBatch& rows, const RabitqShape& shape,
+                                                      size_t array) {
+  if (array == RabitqStorage::kRowIds) return RowIdsOf(rows);
+  if (array == RabitqStorage::kCodes) return CodesOf(rows, shape);
+  if (array != RabitqStorage::kExCodes) return ValuesOf(rows, kNames[array].file, *TypeOf(array));
+  const uint32_t width = ExCodeBytes(shape.code_dimension, shape.ex_bits());
+  ARROW_ASSIGN_OR_RAISE(auto ex_codes, ListValuesOf(rows, kNames[array].file, *arrow::uint8(), width));
+  return EnsureAligned(std::move(ex_codes));
+}
+
+}  // namespace
+
+std::vector<std::string> RabitqStorage::ColumnsOf(const RabitqShape& shape) {
+  std::vector<std::string> columns;
+  for (size_t i = 0; i < NumArrays(shape.ex_bits()); ++i) columns.emplace_back(kNames[i].file);
+  return columns;
+}
+
+arrow::Result<std::shared_ptr<const PartitionStorage>> RabitqStorage::FromRows(const arrow::RecordBatch& rows,
+                                                                               const RabitqShape& shape) {
+  Buffers buffers;
+  for (size_t i = 0; i < NumArrays(shape.ex_bits()); ++i) {
+    ARROW_ASSIGN_OR_RAISE(buffers[i], ArrayOf(rows, shape, i));
+  }
+  return std::make_shared<RabitqStorage>(shape.code_dimension, shape.ex_bits(), std::move(buffers));
+}
+
+arrow::Result<std::shared_ptr<const PartitionStorage>> RabitqStorage::FromBatch(
+    const std::shared_ptr<arrow::RecordBatch>& batch, uint32_t num_rows, const StorageParameters& parameters) {
+  const auto [code_dimension, ex_bits, unused2, unused3] = parameters;
+  if (code_dimension == 0 || code_dimension % 8 != 0 || code_dimension > RabitqShape::kMaxCodeDimension ||
+      ex_bits > 8 || unused2 != 0 || unused3 != 0) {
+    return arrow::Status::Invalid("RaBitQ storage: parameters ", code_dimension, ", ", ex_bits, ", ", unused2, ", ",
+                                  unused3);
+  }
+  Buffers buffers;
+  for (size_t i = 0; i < NumArrays(ex_bits); ++i) {
+    // A row has at most 65536 bytes of codes, so no product exceeds 48 bits.
+    const uint64_t width = i == kCodes ? code_dimension / 8 : i == kExCodes ? ExCodeBytes(code_dimension, ex_bits) : 1;
+    ARROW_ASSIGN_OR_RAISE(buffers[i], BufferOfOneRow(*batch, kNames[i].entry, *TypeOf(i), width * num_rows));
+  }
+  return std::make_shared<RabitqStorage>(code_dimension, ex_bits, std::move(buffers));
+}
+
+int64_t RabitqStorage::SizeInBytes() const {
+  int64_t size = sizeof(*this);
+  for (const auto& buffer : buffers_) size += buffer == nullptr ? 0 : buffer->size();
+  return size;
+}
+
+std::shared_ptr<arrow::RecordBatch> RabitqStorage::ToBatch() const {
+  std::vector<std::string> names;
+  arrow::ArrayVector arrays;
+  for (size_t i = 0; i < NumArrays(ex_bits_); ++i) {
+    names.emplace_back(kNames[i].entry);
+    arrays.push_back(ArrayOver(TypeOf(i), buffers_[i]));
+  }
+  return MakeOneRowBatch(names, arrays);
+}
+
+}  // namespace fewter

@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""Writes datasets with pylance and what pylance answers on them, for tests/parity_test.cc.
+
+    tests/make_parity_fixtures.py OUT_FOLDER
+
+Each case is a folder with `dataset.lance` and `case.json`:
+    {"column", "rounding", "relative", "walks_a_graph", "queries": [[...]],
+     "expected": [{"query", "k", "nprobes", "rows": [[row id, distance]], and what else was asked for: "fast_search",
+                   "refine", "ef", "lower", "upper", "allowed" (row ids), "exact", "metric"; "nearest": [row id] for a
+                   graph, whose answers are compared with the exact ones}]}
+nprobes is always given: without it pylance tunes it by rules of its own. `rounding` bounds what the order of a sum may
+change in a distance that cancels: a dot product near 1 is the small rest of terms as large as |query| |vector|.
+`relative` is what it may change otherwise: little, but for RaBitQ, whose tables are rounded to bytes.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import sys
+
+os.environ.setdefault("LANCE_LOG", "error")
+
+import lance  # noqa: E402
+import numpy as np  # noqa: E402
+import pyarrow as pa  # noqa: E402
+
+METRICS = ["l2", "cosine", "dot"]
+DIMENSIONS = [8, 64, 96, 384, 1536]
+
+
+def vector_array(vectors: np.ndarray, nulls=()) -> pa.Array:
+    flat = pa.array(np.ascontiguousarray(vectors).ravel())
+    mask = np.zeros(len(vectors), dtype=bool)
+    mask[list(nulls)] = True
+    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1], mask=pa.array(mask) if len(nulls) else None)
+
+
+class Fixtures:
+    def __init__(self, out: pathlib.Path):
+        self.out = out
+        self.rng = np.random.default_rng(20)
+        self.indexes = {}
+
+    def gaussian(self, rows: int, dimension: int) -> np.ndarray:
+        """A few clusters, so that partitions differ."""
+        centers = self.rng.normal(size=(8, dimension)) * 2
+        return (centers[self.rng.integers(0, 8, rows)] + self.rng.normal(size=(rows, dimension))).astype(np.float32)
+
+    def write(self, name: str, vectors: np.ndarray, nulls=(), **options) -> lance.LanceDataset:
+        folder = self.out / name
+        folder.mkdir(parents=True)
+        table = pa.table({"id": pa.array(range(len(vectors)), pa.int64()), "vector": vector_array(vectors, nulls)})
+        return lance.write_dataset(table, folder / "dataset.lance", **options)
+
+    def record(self, name: str, queries: np.ndarray, ks, nprobes, options=({},), graph: bool = False) -> None:
+        """Asks the latest version, as another process would."""
+        dataset = lance.dataset(self.out / name / "dataset.lance")
+        asked = [(q, k, n, extra) for q in range(len(queries)) for k in ks for n in nprobes for extra in options]
+        expected = [self.ask(dataset, queries[q], q, k, n, extra, graph) for q, k, n, extra in asked]
+        case = {"column": "vector", "rounding": self.rounding(name, queries), "walks_a_graph": graph,
+                "relative": 5e-4 if "ivf_rq" in name else 2e-5,
+                "queries": [[float(x) for x in query] for query in queries], "expected": expected}
+        (self.out / name / "case.json").write_text(json.dumps(case))
+
+    def ask(self, dataset, query, number, k, nprobes, extra, graph) -> dict:
+        """One answer. `extra` may have a "filter", which becomes the "allowed" row ids."""
+        nearest = {"column": "vector", "q": query, "k": k, "nprobes": nprobes}
+        for ours, theirs in [("refine", "refine_factor"), ("ef", "ef"), ("metric", "metric")]:
+            if ours in extra:
+                nearest[theirs] = extra[ours]
+        if "lower" in extra or "upper" in extra:
+            nearest["distance_range"] = (extra.get("lower"), extra.get("upper"))
+        if extra.get("exact"):
+            nearest["use_index"] = False
+        how = {"with_row_id": True, "fast_search": extra.get("fast_search", False)}
+        entry = {"query": number, "k": k, "nprobes": nprobes,
+                 **{key: value for key, value in extra.items() if key != "filter"}}
+        if "filter" in extra:
+            how.update(filter=extra["filter"], prefilter=True)
+            entry["allowed"] = dataset.to_table(columns=[], filter=extra["filter"], with_row_id=True)["_rowid"].to_pylist()
+        result = dataset.to_table(columns=["_distance"], nearest=nearest, **how)
+        entry["rows"] = list(zip(result["_rowid"].to_pylist(), result["_distance"].to_pylist()))
+        if graph:
+            exact = dataset.to_table(columns=["_distance"], nearest={**nearest, "use_index": False}, **how)
+            entry["nearest"] = exact["_rowid"].to_pylist()
+        return entry
+
+    def rounding(self, name: str, queries: np.ndarray) -> float:
+        """About eight float32 epsilons of the largest term of a sum whose terms cancel."""
+        metric, vectors = self.indexes[name]
+        norms = [np.linalg.norm(rows.astype(np.float64), axis=1).max() for rows in (queries, vectors)]
+        largest = {"l2": 0.0, "cosine": 1.0, "dot": norms[0] * norms[1], "hamming": 0.0}[metric]
+        # RaBitQ's estimate of a squared distance is made of squared lengths.
+        if "ivf_rq" in name and metric == "l2":
+            largest = (norms[0] + norms[1]) ** 2
+        return 1e-6 * (1 + float(largest))
+
+    def queries(self, vectors: np.ndarray) -> np.ndarray:
+        """One of the rows, one near a row, and one from nowhere."""
+        row = vectors[len(vectors) // 2]
+        near = vectors[-1] + 0.1 * self.rng.normal(size=vectors.shape[1])
+        return np.stack([row, near, self.rng.normal(size=vectors.shape[1])]).astype(vectors.dtype)
+
+    def indexed(self, name, vectors, kind, metric, partitions, sub_vectors=None, bits=None, nulls=(), centroids=None,
+                **options) -> lance.LanceDataset:
+        self.indexes[name] = (metric, vectors)
+        dataset = self.write(name, vectors, nulls, **options)
+        extra = {} if sub_vectors is None else {"num_sub_vectors": sub_vectors, "num_bits": bits or 8}
+        if kind == "IVF_RQ":
+            extra["num_bits"] = bits
+        if centroids is not None:
+            extra["ivf_centroids"] = vector_array(centroids)
+        return dataset.create_index("vector", kind, metric=metric, num_partitions=partitions, **extra)
+
+    def grid(self) -> None:
+        for dimension in DIMENSIONS:
+            rows = 1200 if dimension < 1000 else 600
+            for metric in METRICS:
+                for kind, bits in [("IVF_FLAT", 0), ("IVF_PQ", 8), ("IVF_PQ", 4)]:
+                    vectors = self.gaussian(rows, dimension)
+                    name = f"grid_{kind.lower()}{bits or ''}_{metric}_{dimension}"
+                    sub_vectors = (4 if dimension == 8 else dimension // 8) if bits else None
+                    self.indexed(name, vectors, kind, metric, 6, sub_vectors, bits)
+                    self.record(name, self.queries(vectors), [1, 10], [1, 3, 6])
+
+    def file_versions(self) -> None:
+        for version in ["legacy", "2.0", "2.1", "2.2"]:
+            for kind, sub_vectors in [("IVF_FLAT", None), ("IVF_PQ", 8)]:
+                vectors = self.gaussian(3000, 32)
+                name = f"version_{version}_{kind.lower()}"
+                self.indexed(name, vectors, kind, "l2", 4, sub_vectors, data_storage_version=version)
+                self.record(name, self.queries(vectors), [10], [1, 4])
+
+    def odd_shapes(self) -> None:
+        for kind, sub_vectors in [("IVF_FLAT", None), ("IVF_PQ", 4)]:
+            low = kind.lower()
+            # Partitions that nothing falls into.
+            vectors = self.gaussian(600, 16)
+            far = np.concatenate([vectors[:4], np.full((6, 16), 1e3, np.float32) + np.arange(6)[:, None]])
+            self.indexed(f"empty_partitions_{low}", vectors, kind, "l2", 10, sub_vectors, centroids=far)
+            self.record(f"empty_partitions_{low}", self.queries(vectors), [5], [1, 4, 10, 50])
+            # More rows asked for than there are.
+            vectors = self.gaussian(300, 16)
+            self.indexed(f"k_larger_than_n_{low}", vectors, kind, "cosine", 2, sub_vectors)
+            self.record(f"k_larger_than_n_{low}", self.queries(vectors), [300, 1000], [1, 2])
+            # Many equal vectors.
+            vectors = np.repeat(self.gaussian(40, 16), 20, axis=0)
+            self.indexed(f"duplicates_{low}", vectors, kind, "l2", 4, sub_vectors)
+            self.record(f"duplicates_{low}", self.queries(vectors), [7, 30], [1, 4])
+            # One vector, many times.
+            vectors = np.repeat(self.gaussian(1, 16), 500, axis=0)
+            self.indexed(f"all_equal_{low}", vectors, kind, "l2", 1, sub_vectors)
+            self.record(f"all_equal_{low}", self.queries(vectors), [5], [1])
+            # Small whole numbers: distances tie all over.
+            vectors = self.rng.integers(0, 3, (800, 8)).astype(np.float32)
+            self.indexed(f"ties_{low}", vectors, kind, "l2", 3, sub_vectors)
+            self.record(f"ties_{low}", self.queries(vectors), [10], [1, 3])
+            # Null and all-zero vectors are rows without a distance.
+            vectors = self.gaussian(700, 16)
+            vectors[::50] = 0
+            for metric in METRICS:
+                name = f"nulls_and_zeros_{metric}_{low}"
+                self.indexed(name, vectors, kind, metric, 3, sub_vectors, nulls=range(5, 700, 9))
+                self.record(name, self.queries(vectors[1:]), [10, 700], [1, 3])
+        # Too small for a codebook.
+        vectors = self.gaussian(1, 8)
+        self.indexed("one_row", vectors, "IVF_FLAT", "l2", 1)
+        self.record("one_row", self.queries(vectors), [1, 10], [1])
+        # Partitions of many chunks and pages.
+        vectors = self.gaussian(30000, 64)
+        self.indexed("large_partitions_ivf_pq", vectors, "IVF_PQ", "l2", 3, 16)
+        self.record("large_partitions_ivf_pq", self.queries(vectors), [10, 100], [1, 3])
+        self.indexed("large_partitions_ivf_flat", vectors, "IVF_FLAT", "cosine", 3)
+        self.record("large_partitions_ivf_flat", self.queries(vectors), [10, 100], [1, 3])
+
+    def changed_after_indexing(self) -> None:
+        for kind, sub_vectors in [("IVF_FLAT", None), ("IVF_PQ", 4)]:
+            low = kind.lower()
+            for stable in [False, True]:
+                name = f"deleted_{'stable' if stable else 'address'}_{low}"
+                vectors = self.gaussian(900, 16)
+                dataset = self.indexed(name, vectors, kind, "l2", 3, sub_vectors, max_rows_per_file=300,
+                                       enable_stable_row_ids=stable)
+                dataset.delete("id % 3 = 0 OR id BETWEEN 300 AND 599")
+                self.record(name, self.queries(vectors), [10, 900], [1, 3])
+            # A row rewritten after indexing lives on in the index under its old address, but must not be found there.
+            name = f"segments_{low}"
+            vectors = self.gaussian(900, 16)
+            dataset = self.indexed(name, vectors[:600], kind, "dot", 3, sub_vectors)
+            more = pa.table({"id": pa.array(range(600, 900), pa.int64()), "vector": vector_array(vectors[600:])})
+            dataset = lance.write_dataset(more, dataset.uri, mode="append")
+            dataset.optimize.optimize_indices(num_indices_to_merge=0)
+            self.record(name, self.queries(vectors), [10], [1, 3])
+            name = f"partly_indexed_{low}"
+            dataset = self.indexed(name, vectors[:600], kind, "l2", 3, sub_vectors)
+            lance.write_dataset(more, dataset.uri, mode="append")
+            self.record(name, self.queries(vectors), [10], [1, 3], [{"fast_search": True}, {}, {"refine": 3}])
+
+
+    def every_kind(self) -> None:
+        types = {"f32": np.float32, "f16": np.float16, "f64": np.float64}
+        kinds = [("IVF_FLAT", None), ("IVF_PQ", None), ("IVF_SQ", None), ("IVF_RQ", 1), ("IVF_RQ", 5),
+                 ("IVF_HNSW_FLAT", None), ("IVF_HNSW_PQ", None), ("IVF_HNSW_SQ", None)]
+        for metric in METRICS:
+            for kind, bits in kinds:
+                for short, dtype in types.items():
+                    # What the grid has already.
+                    if short == "f32" and kind in ("IVF_FLAT", "IVF_PQ"):
+                        continue
+                    self.kind(f"kind_{kind.lower()}{bits or ''}_{metric}_{short}", kind, metric, dtype, 64, bits)
+        for dimension in [8, 72, 768]:
+            for kind, bits in [("IVF_SQ", None), ("IVF_HNSW_SQ", None), *(("IVF_RQ", bits) for bits in range(1, 10))]:
+                self.kind(f"kind_{kind.lower()}{bits or ''}_l2_{dimension}", kind, "l2", np.float32, dimension, bits)
+        for dimension in [1, 8, 96]:
+            for kind in ["IVF_FLAT", "IVF_HNSW_FLAT"]:
+                vectors = self.rng.integers(0, 256, (900, dimension), dtype=np.uint8)
+                name = f"kind_{kind.lower()}_hamming_{dimension}"
+                self.indexed(name, vectors, kind, "hamming", 3)
+                queries = self.rng.integers(0, 256, (3, dimension), dtype=np.uint8)
+                graph = "HNSW" in kind
+                self.record(name, queries, [1, 10], [1, 3], [{}, {"filter": "id % 3 = 0"}], graph)
+
+    def kind(self, name, kind, metric, dtype, dimension, bits) -> None:
+        vectors = self.gaussian(1100, dimension).astype(dtype)
+        graph = "HNSW" in kind
+        dataset = self.indexed(name, vectors, kind, metric, 4, 16 if "PQ" in kind else None, bits, max_rows_per_file=400)
+        dataset.delete("id % 10 = 3")
+        options = [{}, {"filter": "id % 3 = 0"}, {"filter": "id % 40 = 0"}, {"refine": 3}, {"upper": 500.0}]
+        if graph:
+            options += [{"ef": 100}, {"ef": 300, "refine": 2}]
+        self.record(name, self.queries(vectors), [1, 10], [1, 4], options, graph)
+
+    def search_options(self) -> None:
+        for kind, metric, sub_vectors in [("IVF_FLAT", "l2", None), ("IVF_FLAT", "cosine", None), ("IVF_PQ", "l2", 4),
+                                          ("IVF_PQ", "cosine", 4), ("IVF_PQ", "dot", 4)]:
+            for stable in [False, True]:
+                name = f"options_{kind.lower()}_{metric}_{'stable' if stable else 'address'}"
+                vectors = self.gaussian(900, 16)
+                dataset = self.indexed(name, vectors[:600], kind, metric, 4, sub_vectors, max_rows_per_file=200,
+                                       enable_stable_row_ids=stable)
+                dataset.delete("id % 11 = 0")
+                alone = [{}, {"refine": 1}, {"refine": 4}, {"filter": "id % 7 < 2"}, {"filter": "id = 17"},
+                         {"filter": "id % 7 < 2", "refine": 2}, {"exact": True, "metric": metric},
+                         {"exact": True, "metric": metric, "filter": "id > 500"}, {"metric": "l2"}]
+                ranges = [{"lower": 0.5}, {"upper": 20.0}, {"lower": 0.25, "upper": 30.0},
+                          {"exact": True, "metric": metric, "lower": 0.5, "upper": 20.0}]
+                self.record(name, self.queries(vectors[:600]), [1, 10], [1, 4], alone + ranges)
+                more = pa.table({"id": pa.array(range(600, 900), pa.int64()), "vector": vector_array(vectors[600:])})
+                name += "_and_unindexed"
+                shutil.copytree(dataset.uri, self.out / name / "dataset.lance")
+                lance.write_dataset(more, self.out / name / "dataset.lance", mode="append")
+                self.indexes[name] = (metric, vectors)
+                self.record(name, self.queries(vectors), [1, 10], [1, 4],
+                            [*alone, {"fast_search": True}, {"fast_search": True, "filter": "id % 7 < 2"}])
+        # Without any index.
+        vectors = self.gaussian(500, 24)
+        for name, rows in [("no_index_float32", vectors), ("no_index_float16", vectors.astype(np.float16)),
+                           ("no_index_float64", vectors.astype(np.float64))]:
+            self.indexes[name] = ("dot", rows)
+            self.write(name, rows, nulls=range(3, 500, 50), max_rows_per_file=180)
+            self.record(name, self.queries(rows[4:]), [1, 20], [1], [{}, *({"metric": metric} for metric in METRICS)])
+
+
+def main() -> None:
+    out = pathlib.Path(sys.argv[1])
+    shutil.rmtree(out, ignore_errors=True)
+    fixtures = Fixtures(out)
+    fixtures.grid()
+    fixtures.file_versions()
+    fixtures.odd_shapes()
+    fixtures.changed_after_indexing()
+    fixtures.search_options()
+    fixtures.every_kind()
+
+
+if __name__ == "__main__":
+    main()

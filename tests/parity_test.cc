@@ -1,0 +1,225 @@
+/// The same ids and distances as pylance on the same index, for every case that make_parity_fixtures.py wrote, through
+/// a cache of live values, one that keeps bytes, and one on disk that another session filled.
+///
+/// Distances are float32 sums whose order differs between machines, so they are compared with a tolerance, and rows
+/// whose distances are within it count as tied: a tied row may stand at another place, or at the end of the list be
+/// left out for another. Where Lance breaks a tie by what its heap happened to hold, ours goes to the lower row id.
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "fewter/cache/disk/disk_backend.h"
+#include "fewter/cache/memory_backend.h"
+#include "fewter/cache/serialising_backend.h"
+#include "fewter/cache/tiered_backend.h"
+#include "fewter/dataset/dataset.h"
+#include "fewter/dataset/row_filters.h"
+#include "fixtures.h"
+
+namespace fewter {
+namespace {
+
+using nlohmann::json;
+
+struct Expectation {
+  SearchRequest request;
+  std::vector<Neighbor> rows;
+  /// Of a graph: the exact answer.
+  std::set<uint64_t> nearest;
+  std::string text;
+};
+
+struct Case {
+  std::string uri;
+  std::string column;
+  /// What the order of a sum may change in a distance whose terms cancel.
+  float rounding = 0;
+  /// And in any other, as a share of it.
+  float relative = 0;
+  bool walks_a_graph = false;
+  std::vector<Expectation> expected;
+};
+
+Expectation ReadExpectation(const json& entry, const json& file) {
+  Expectation expectation;
+  SearchRequest& request = expectation.request;
+  request.column = file["column"];
+  request.query = file["queries"][entry["query"].get<size_t>()].get<std::vector<float>>();
+  request.k = entry["k"];
+  request.nprobes = entry["nprobes"];
+  request.indexed_rows_only = entry.value("fast_search", false);
+  request.refine_factor = entry.value("refine", 0U);
+  request.ef = entry.value("ef", 0U);
+  request.use_index = !entry.value("exact", false);
+  if (entry.contains("lower")) request.distance_from = entry["lower"].get<float>();
+  if (entry.contains("upper")) request.distance_below = entry["upper"].get<float>();
+  if (entry.contains("metric")) request.metric = ParseMetric(entry["metric"].get<std::string>()).ValueOrDie();
+  if (entry.contains("allowed")) request.prefilter = AllowRows(entry["allowed"].get<std::vector<uint64_t>>());
+  for (const auto& row : entry["rows"]) expectation.rows.push_back({row[1], row[0]});
+  if (entry.contains("nearest")) expectation.nearest = entry["nearest"].get<std::set<uint64_t>>();
+  json text = entry;
+  for (const char* long_one : {"rows", "nearest", "allowed"}) text.erase(long_one);
+  expectation.text = text.dump();
+  return expectation;
+}
+
+Case ReadCase(const std::string& name) {
+  const auto folder = testing::FixtureFolder("parity") / name;
+  const json file = json::parse(testing::ReadFile(folder / "case.json"));
+  Case result;
+  result.uri = (folder / "dataset.lance").string();
+  result.column = file["column"];
+  result.rounding = file["rounding"];
+  result.relative = file["relative"];
+  result.walks_a_graph = file["walks_a_graph"];
+  for (const auto& entry : file["expected"]) result.expected.push_back(ReadExpectation(entry, file));
+  return result;
+}
+
+void ExpectSameRows(const std::vector<Neighbor>& actual, const std::vector<Neighbor>& expected, const Case& parity) {
+  const auto tied = [&parity](float a, float b) {
+    return std::abs(a - b) <= parity.rounding + parity.relative * std::max(std::abs(a), std::abs(b));
+  };
+  ASSERT_EQ(actual.size(), expected.size());
+  std::map<uint64_t, float> distance_of;
+  for (const auto& row : expected) distance_of[row.row_id] = row.distance;
+  for (size_t i = 0; i < actual.size(); ++i) {
+    EXPECT_TRUE(tied(actual[i].distance, expected[i].distance))
+        << "at " << i << ": distance " << actual[i].distance << ", pylance " << expected[i].distance;
+    const auto found = distance_of.find(actual[i].row_id);
+    if (found != distance_of.end()) {
+      EXPECT_TRUE(tied(actual[i].distance, found->second)) << "row " << actual[i].row_id;
+    } else {
+      EXPECT_TRUE(tied(actual[i].distance, expected.back().distance))
+          << "row " << actual[i].row_id << " at " << i << " is not among pylance's";
+    }
+    if (i > 0) {
+      EXPECT_TRUE(Nearer(actual[i - 1], actual[i])) << "order at " << i;
+    }
+  }
+}
+
+size_t CountNearest(const std::vector<Neighbor>& rows, const std::set<uint64_t>& nearest) {
+  return static_cast<size_t>(
+      std::count_if(rows.begin(), rows.end(), [&](const Neighbor& row) { return nearest.contains(row.row_id); }));
+}
+
+/// A walk along a graph may find other rows; it must not find fewer of the nearest, all cases together, and a row that
+/// both find has one distance.
+void ExpectAsGoodRows(const std::vector<Neighbor>& actual, const Expectation& expected, float rounding,
+                      int64_t* advantage) {
+  EXPECT_EQ(actual.size(), expected.rows.size());
+  std::map<uint64_t, float> distance_of;
+  for (const auto& row : expected.rows) distance_of[row.row_id] = row.distance;
+  for (const Neighbor& row : actual) {
+    const auto found = distance_of.find(row.row_id);
+    if (found == distance_of.end()) continue;
+    EXPECT_NEAR(row.distance, found->second, rounding + 2e-5F * std::abs(row.distance)) << "row " << row.row_id;
+  }
+  *advantage += static_cast<int64_t>(CountNearest(actual, expected.nearest)) -
+                static_cast<int64_t>(CountNearest(expected.rows, expected.nearest));
+}
+
+void ExpectAllAnswers(const Case& parity, const Dataset& dataset) {
+  int64_t advantage = 0;
+  for (const auto& expectation : parity.expected) {
+    SCOPED_TRACE(expectation.text);
+    auto result = dataset.Search(expectation.request);
+    ASSERT_TRUE(result.ok()) << result.status().ToString();
+    if (parity.walks_a_graph) {
+      ExpectAsGoodRows(result->rows, expectation, parity.rounding, &advantage);
+    } else {
+      ExpectSameRows(result->rows, expectation.rows, parity);
+    }
+  }
+  EXPECT_GE(advantage, 0) << "of the nearest rows, fewer were found than by pylance";
+}
+
+/// Look-ups of index parts that found nothing, or made it.
+uint64_t MissesOfIndexParts(const CacheStats& stats) {
+  uint64_t misses = 0;
+  for (const auto& [type, counts] : stats.types) {
+    if (type.starts_with("fewter.vector.")) misses += counts.misses + counts.loads;
+  }
+  return misses;
+}
+
+class Parity : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Parity, WithLiveEntries) {
+  const Case parity = ReadCase(GetParam());
+  ASSERT_FALSE(parity.expected.empty());
+  auto dataset = Dataset::Open(parity.uri);
+  ASSERT_TRUE(dataset.ok()) << dataset.status().ToString();
+  ExpectAllAnswers(parity, **dataset);
+}
+
+TEST_P(Parity, WithSerialisedEntriesAndNoReadsAfterPrewarm) {
+  const Case parity = ReadCase(GetParam());
+  auto backend = MakeSerialisingBackend();
+  {
+    auto dataset = Dataset::Open(parity.uri, {.version = {}, .session = Session::Make({.cache = backend})});
+    ASSERT_TRUE(dataset.ok()) << dataset.status().ToString();
+    if ((*dataset)->VectorIndexNames().empty()) GTEST_SKIP() << "there is no index";
+    const auto warmed = (*dataset)->Prewarm(parity.column, "", PrewarmMode::kStrict);
+    ASSERT_TRUE(warmed.ok()) << warmed.status().ToString();
+    EXPECT_EQ(warmed->loaded, warmed->partitions);
+  }
+  auto dataset = Dataset::Open(parity.uri, {.version = {}, .session = Session::Make({.cache = backend})});
+  ASSERT_TRUE(dataset.ok()) << dataset.status().ToString();
+  const CacheStats before = backend->Stats();
+  ExpectAllAnswers(parity, **dataset);
+  EXPECT_EQ((*dataset)->io_stats()[lance::IoKind::kIndex], lance::IoCount());
+  const CacheStats after = backend->Stats() - before;
+  EXPECT_EQ(MissesOfIndexParts(after), 0U);
+  EXPECT_GT(after.hits, 0U);
+}
+
+/// Memory over a disk cache in `folder`, as a process that has just started has it.
+std::shared_ptr<Session> SessionOnDisk(const std::filesystem::path& folder) {
+  auto disk = MakeDiskBackend({.directory = folder.string()}).ValueOrDie();
+  return Session::Make({.cache = MakeTieredBackend({MakeMemoryBackend(64 << 20), std::move(disk)})});
+}
+
+TEST_P(Parity, WithEntriesMappedFromDiskAfterARestart) {
+  const Case parity = ReadCase(GetParam());
+  const testing::TemporaryFolder folder;
+  {
+    auto dataset = Dataset::Open(parity.uri, {.version = {}, .session = SessionOnDisk(folder.path())});
+    ASSERT_TRUE(dataset.ok()) << dataset.status().ToString();
+    if ((*dataset)->VectorIndexNames().empty()) GTEST_SKIP() << "there is no index";
+    ASSERT_TRUE((*dataset)->Prewarm(parity.column, "", PrewarmMode::kStrict).ok());
+  }
+  auto dataset = Dataset::Open(parity.uri, {.version = {}, .session = SessionOnDisk(folder.path())});
+  ASSERT_TRUE(dataset.ok()) << dataset.status().ToString();
+  ExpectAllAnswers(parity, **dataset);
+  EXPECT_EQ((*dataset)->io_stats()[lance::IoKind::kIndex], lance::IoCount());
+  const CacheStats stats = (*dataset)->session().cache().Stats();
+  EXPECT_EQ(MissesOfIndexParts(stats), 0U);
+  EXPECT_GT(stats.mapped_bytes, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Pylance, Parity, ::testing::ValuesIn(testing::FixtureCases("parity")),
+                         [](const auto& param_info) {
+                           std::string name = param_info.param;
+                           for (char& c : name) {
+                             if (c == '.') c = '_';
+                           }
+                           return name;
+                         });
+
+TEST(ParityFixtures, CoverTheGrid) {
+  EXPECT_GE(testing::FixtureCases("parity").size(), 75U);
+}
+
+}  // namespace
+}  // namespace fewter
