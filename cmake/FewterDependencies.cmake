@@ -33,4 +33,4 @@ set(FEWTER_TEST_ENVIRONMENT
   "FEWTER_FIXTURES=${PROJECT_SOURCE_DIR}/build/fixtures"
   "ASAN_OPTIONS=detect_stack_use_after_return=1"
   "UBSAN_OPTIONS=print_stacktrace=1"
-  "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
+  "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp history_size=4")

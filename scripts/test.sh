@@ -11,21 +11,32 @@ jobs=$(nproc)
 scripts/setup.sh test
 scripts/make_fixtures.sh
 
-run() {
-  local preset=$1
-  shift
-  echo "== $preset"
-  cmake --preset "$preset" > /dev/null
-  cmake --build --preset "$preset" -j "$jobs" -- --quiet
-  ctest --preset "$preset" -j "$jobs" --output-on-failure "$@"
+# What has threads.
+threaded=(fewter_util_test fewter_cache_test fewter_cache_disk_test fewter_cache_redis_test fewter_cache_registry_test
+  fewter_lance_test fewter_vector_test fewter_dataset_test)
+threaded_tests='^(cache|util|dataset\.(Indexes/Restart|CacheFaults)|lance\.(ObjectStore|FileReaderTest\.Threads)|vector\.IvfIndex)'
+
+build() {
+  echo "== $1 ($((SECONDS / 60)) min)"
+  cmake --preset "$1" > /dev/null
+  cmake --build --preset "$1" -j "$jobs" "${@:2}" -- --quiet
+}
+
+check() {
+  ctest --preset "$1" -j "$jobs" --output-on-failure "${@:2}"
 }
 
 for stage in "${stages[@]}"; do
   case $stage in
-    release) run release ;;
-    asan) run asan -LE release ;;
-    # What has threads.
-    tsan) run tsan -R '^(cache|util|dataset\.(Indexes/Restart|CacheFaults)|lance\.(ObjectStore|FileReaderTest\.Threads)|vector\.IvfIndex)' ;;
+    release)
+      build release
+      check release ;;
+    asan)
+      build asan
+      check asan -LE release ;;
+    tsan)
+      build tsan --target "${threaded[@]}"
+      check tsan -R "$threaded_tests" ;;
     lint) scripts/lint.sh ;;
     *) echo "unknown stage $stage" >&2; exit 2 ;;
   esac
