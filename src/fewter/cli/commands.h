@@ -14,6 +14,7 @@ using Action = std::function<arrow::Status()>;
 /// Each adds a sub-command to `app`, and sets `action` if the line names it.
 void AddInfoCommand(CLI::App* app, Action* action);
 void AddQueryCommand(CLI::App* app, Action* action);
+void AddBenchCommand(CLI::App* app, Action* action);
 void AddCacheCommand(CLI::App* app, Action* action);
 
 }  // namespace fewter::cli

@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   fewter::cli::Action action;
   fewter::cli::AddInfoCommand(&app, &action);
   fewter::cli::AddQueryCommand(&app, &action);
+  fewter::cli::AddBenchCommand(&app, &action);
   fewter::cli::AddCacheCommand(&app, &action);
   try {
     app.parse(argc, argv);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
+#include <cmath>
+#include <limits>
+#include <memory>
 #include <optional>
 
 #include <arrow/buffer.h>
@@ -52,34 +54,14 @@ arrow::Result<std::vector<uint64_t>> ParseShape(std::string_view text, const std
   return shape;
 }
 
-template <typename T, typename Convert>
-void ConvertAll(const char* from, Convert convert, std::vector<float>* to) {
-  for (size_t i = 0; i < to->size(); ++i) (*to)[i] = convert(LoadLittleEndian<T>(from + i * sizeof(T)));
-}
-
-/// Bytes of a value, 0 for a type that is not read.
-uint64_t ValueSize(std::string_view type) {
-  if (type == "<f4") return 4;
-  if (type == "<f8") return 8;
-  if (type == "<f2") return 2;
-  return type == "|u1" ? 1 : 0;
-}
-
-void ConvertValues(std::string_view type, const char* from, std::vector<float>* to) {
-  if (type == "<f4") {
-    ConvertAll<float>(
-        from, [](float value) { return value; }, to);
-  } else if (type == "<f8") {
-    ConvertAll<double>(
-        from, [](double value) { return static_cast<float>(value); }, to);
-  } else if (type == "<f2") {
-    ConvertAll<uint16_t>(
-        from, [](uint16_t bits) { return arrow::util::Float16::FromBits(bits).ToFloat(); }, to);
-  } else {
-    ConvertAll<uint8_t>(
-        from, [](uint8_t value) { return static_cast<float>(value); }, to);
-  }
-}
+/// A file's array before its values are converted.
+struct NpyArray {
+  /// As numpy writes it, such as "<f4".
+  std::string type;
+  uint64_t rows = 0;
+  uint64_t columns = 0;
+  std::string_view values;
+};
 
 /// Where the header and the values lie.
 struct Parts {
@@ -97,20 +79,13 @@ arrow::Result<Parts> Split(std::string_view bytes, const std::string& path) {
   return Parts{bytes.substr(start, length), bytes.substr(start + length)};
 }
 
-}  // namespace
-
-arrow::Result<Matrix> ParseNpy(std::string_view bytes, const std::string& path) {
+arrow::Result<NpyArray> ParseArray(std::string_view bytes, const std::string& path) {
   ARROW_ASSIGN_OR_RAISE(const Parts parts, Split(bytes, path));
   const auto descr = ValueOf(parts.header, "descr");
   const auto order = ValueOf(parts.header, "fortran_order");
   const auto shape_text = ValueOf(parts.header, "shape");
   if (!descr || !order || !shape_text) return ArgumentError(path, ": malformed npy header");
   if (!order->starts_with("False")) return ArgumentError(path, ": the array is in Fortran order, C order is needed");
-  const std::string type(descr->substr(1, 3));
-  const uint64_t size = ValueSize(type);
-  if (size == 0) {
-    return ArgumentError(path, ": values of type ", type, "; float16, float32, float64 or uint8 are needed");
-  }
   ARROW_ASSIGN_OR_RAISE(const auto shape, ParseShape(*shape_text, path));
   if (shape.empty() || shape.size() > 2) {
     return ArgumentError(path, ": an array of ", shape.size(), " dimensions; a vector or a matrix is needed");
@@ -118,25 +93,101 @@ arrow::Result<Matrix> ParseNpy(std::string_view bytes, const std::string& path) 
   if (std::find(shape.begin(), shape.end(), uint64_t{0}) != shape.end()) {
     return ArgumentError(path, ": the array is empty");
   }
-  Matrix matrix{.rows = shape.size() == 2 ? shape[0] : 1, .columns = shape.back(), .values = {}};
+  return NpyArray{.type = std::string(descr->substr(1, 3)),
+                  .rows = shape.size() == 2 ? shape[0] : 1,
+                  .columns = shape.back(),
+                  .values = parts.values};
+}
+
+/// How many values there are; an argument error if the bytes are not as many as they take.
+arrow::Result<uint64_t> CountValues(const NpyArray& array, uint64_t value_size, const std::string& path) {
   uint64_t count = 0;
   uint64_t needed = 0;
-  if (!CheckedMultiply(matrix.rows, matrix.columns, &count) || !CheckedMultiply(count, size, &needed) ||
-      needed != parts.values.size()) {
-    return ArgumentError(path, ": the shape is ", matrix.rows, " x ", matrix.columns, ", but there are ",
-                         parts.values.size(), " bytes of values");
+  if (!CheckedMultiply(array.rows, array.columns, &count) || !CheckedMultiply(count, value_size, &needed) ||
+      needed != array.values.size()) {
+    return ArgumentError(path, ": the shape is ", array.rows, " x ", array.columns, ", but there are ",
+                         array.values.size(), " bytes of values");
   }
-  matrix.values.resize(count);
-  ConvertValues(type, parts.values.data(), &matrix.values);
+  return count;
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(path));
+  ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
+  return file->Read(size);
+}
+
+/// The values as T, each made into a To by `convert`.
+template <typename T, typename To, typename Convert>
+arrow::Status ConvertAll(const NpyArray& array, const std::string& path, Convert convert, std::vector<To>* to) {
+  ARROW_ASSIGN_OR_RAISE(const uint64_t count, CountValues(array, sizeof(T), path));
+  to->resize(count);
+  for (size_t i = 0; i < count; ++i) (*to)[i] = convert(LoadLittleEndian<T>(array.values.data() + i * sizeof(T)));
+  return arrow::Status::OK();
+}
+
+arrow::Status ConvertToFloats(const NpyArray& array, const std::string& path, std::vector<float>* to) {
+  const auto cast = [](auto value) { return static_cast<float>(value); };
+  if (array.type == "<f4") return ConvertAll<float>(array, path, cast, to);
+  if (array.type == "<f8") return ConvertAll<double>(array, path, cast, to);
+  if (array.type == "|u1") return ConvertAll<uint8_t>(array, path, cast, to);
+  if (array.type == "<f2") {
+    const auto widen = [](uint16_t bits) { return arrow::util::Float16::FromBits(bits).ToFloat(); };
+    return ConvertAll<uint16_t>(array, path, widen, to);
+  }
+  return ArgumentError(path, ": values of type ", array.type, "; float16, float32, float64 or uint8 are needed");
+}
+
+/// Negative numbers become larger than any int64_t.
+arrow::Status ConvertToWhole(const NpyArray& array, const std::string& path, std::vector<uint64_t>* to) {
+  const auto cast = [](auto value) { return static_cast<uint64_t>(value); };
+  if (array.type == "<i4") return ConvertAll<int32_t>(array, path, cast, to);
+  if (array.type == "<i8") return ConvertAll<int64_t>(array, path, cast, to);
+  if (array.type == "<u4") return ConvertAll<uint32_t>(array, path, cast, to);
+  if (array.type == "<u8") return ConvertAll<uint64_t>(array, path, cast, to);
+  return ArgumentError(path, ": values of type ", array.type, "; int32, int64, uint32 or uint64 are needed");
+}
+
+}  // namespace
+
+arrow::Result<Matrix> ParseNpy(std::string_view bytes, const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(const NpyArray array, ParseArray(bytes, path));
+  Matrix matrix{.rows = array.rows, .columns = array.columns, .values = {}};
+  ARROW_RETURN_NOT_OK(ConvertToFloats(array, path, &matrix.values));
   return matrix;
 }
 
 arrow::Result<Matrix> ReadNpy(const std::string& path) {
-  auto file = arrow::io::ReadableFile::Open(path);
-  if (!file.ok()) return file.status();
-  ARROW_ASSIGN_OR_RAISE(const int64_t size, (*file)->GetSize());
-  ARROW_ASSIGN_OR_RAISE(auto bytes, (*file)->Read(size));
+  ARROW_ASSIGN_OR_RAISE(const auto bytes, ReadWhole(path));
   return ParseNpy(static_cast<std::string_view>(*bytes), path);
+}
+
+arrow::Result<std::vector<std::vector<float>>> ReadVectors(const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(const Matrix matrix, ReadNpy(path));
+  std::vector<std::vector<float>> vectors;
+  for (uint64_t row = 0; row < matrix.rows; ++row) {
+    vectors.push_back(matrix.Row(row));
+    for (const float value : vectors.back()) {
+      if (!std::isfinite(value)) return ArgumentError(path, ": vector ", row, " is not finite");
+    }
+  }
+  return vectors;
+}
+
+arrow::Result<WholeNumbers> ParseWholeNumbers(std::string_view bytes, const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(const NpyArray array, ParseArray(bytes, path));
+  WholeNumbers numbers{.rows = array.rows, .columns = array.columns, .values = {}};
+  ARROW_RETURN_NOT_OK(ConvertToWhole(array, path, &numbers.values));
+  constexpr auto kLargest = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  if (*std::max_element(numbers.values.begin(), numbers.values.end()) > kLargest) {
+    return ArgumentError(path, ": there are negative numbers in it");
+  }
+  return numbers;
+}
+
+arrow::Result<WholeNumbers> ReadWholeNumbers(const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(const auto bytes, ReadWhole(path));
+  return ParseWholeNumbers(static_cast<std::string_view>(*bytes), path);
 }
 
 }  // namespace fewter::cli

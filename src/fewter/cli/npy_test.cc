@@ -56,5 +56,18 @@ TEST(Npy, RefusesWhatItCannotRead) {
   EXPECT_FALSE(ReadNpy("/does/not/exist.npy").ok());
 }
 
+TEST(Npy, ReadsWholeNumbers) {
+  const auto numbers = ParseWholeNumbers(Npy<int32_t>("<i4", "(2, 2)", {1, 2, 3, 4}), "a").ValueOrDie();
+  EXPECT_EQ(numbers.rows, 2U);
+  EXPECT_EQ(numbers.At(1, 0), 3U);
+  EXPECT_EQ(ParseWholeNumbers(Npy<int64_t>("<i8", "(1,)", {1LL << 40}), "a").ValueOrDie().At(0, 0), 1ULL << 40);
+  EXPECT_EQ(ParseWholeNumbers(Npy<uint32_t>("<u4", "(1,)", {~0U}), "a").ValueOrDie().At(0, 0), 0xffffffffULL);
+  EXPECT_EQ(ParseWholeNumbers(Npy<uint64_t>("<u8", "(1,)", {7}), "a").ValueOrDie().At(0, 0), 7U);
+  EXPECT_FALSE(ParseWholeNumbers(Npy<int32_t>("<i4", "(2,)", {1, -1}), "a").ok());
+  EXPECT_FALSE(ParseWholeNumbers(Npy<int64_t>("<i8", "(2,)", {1, -1}), "a").ok());
+  EXPECT_FALSE(ParseWholeNumbers(Npy<int32_t>("<i4", "(3,)", {1, 2}), "a").ok());
+  EXPECT_FALSE(ParseWholeNumbers(Npy<float>("<f4", "(2,)", {1, 2}), "a").ok());
+}
+
 }  // namespace
 }  // namespace fewter::cli

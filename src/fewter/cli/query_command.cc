@@ -1,7 +1,6 @@
 #include <fmt/core.h>
 
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <map>
@@ -17,7 +16,6 @@
 #include "fewter/cli/npy.h"
 #include "fewter/cli/stats_output.h"
 #include "fewter/dataset/dataset.h"
-#include "fewter/util/argument_error.h"
 
 namespace fewter::cli {
 
@@ -43,15 +41,8 @@ arrow::Result<std::vector<std::vector<float>>> ReadQueries(const QueryOptions& o
     queries.push_back(std::move(vector));
     return queries;
   }
-  ARROW_ASSIGN_OR_RAISE(const Matrix matrix, ReadNpy(options.vector_file));
-  for (uint64_t row = 0; row < matrix.rows; ++row) {
-    queries.push_back(matrix.Row(row));
-    // Looked at before the first answer is printed, so that there are answers to all or to none.
-    for (const float value : queries.back()) {
-      if (!std::isfinite(value)) return ArgumentError(options.vector_file, ": vector ", row, " is not finite");
-    }
-  }
-  return queries;
+  // All of them are looked at before the first answer is printed, so that there are answers to all or to none.
+  return ReadVectors(options.vector_file);
 }
 
 void PrintRows(size_t query, size_t num_queries, const std::vector<Neighbor>& rows) {

@@ -198,6 +198,15 @@ arrow::Result<std::vector<float>> Dataset::ReadVector(const std::string& column,
   return FloatsOf(*found, vectors->element_type());
 }
 
+arrow::Result<std::vector<uint64_t>> Dataset::RowIds() const {
+  std::vector<uint64_t> ids;
+  for (const auto& fragment : manifest_->fragments) {
+    ARROW_ASSIGN_OR_RAISE(const auto live, LiveRowIdsOfFragment(*store_, *manifest_, fragment));
+    ids.insert(ids.end(), live.begin(), live.end());
+  }
+  return ids;
+}
+
 arrow::Result<PrewarmReport> Dataset::Prewarm(const std::string& column, const std::string& index,
                                               PrewarmMode mode) const {
   ARROW_ASSIGN_OR_RAISE(const auto chosen, ChooseIndex(column, index));

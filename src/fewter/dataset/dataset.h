@@ -140,6 +140,10 @@ class Dataset {
   /// The vector of the row-th row in dataset order, deleted rows left out, as floats.
   arrow::Result<std::vector<float>> ReadVector(const std::string& column, uint64_t row) const;
 
+  /// The ids of all rows in dataset order, deleted rows left out: what turns row numbers into the ids that a search
+  /// returns. Takes 8 bytes a row; reads the deletion files, and the stable row ids where the dataset has them.
+  arrow::Result<std::vector<uint64_t>> RowIds() const;
+
   /// Brings every part of the column's index into the cache, so that searches read nothing, and says what is there
   /// afterwards. `index` as in SearchRequest. Tiers behind the first get what they lack, too. With
   /// PrewarmMode::kStrict, the error of the first partition that could not be read, and CapacityError if one is missing

@@ -4,8 +4,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "fewter/dataset/row_locations.h"
 #include "fewter/lance/deletions.h"
-#include "fewter/lance/row_ids.h"
 
 namespace fewter {
 
@@ -59,19 +59,11 @@ arrow::Result<std::shared_ptr<const RowFilter>> ReadLiveRows(const lance::Object
   std::vector<uint64_t> live_ids;
   for (const auto& fragment : manifest.fragments) {
     if (!covered.contains(fragment.id)) continue;
-    ARROW_ASSIGN_OR_RAISE(auto offsets, lance::ReadDeletions(store, fragment));
     if (manifest.has_stable_row_ids()) {
-      ARROW_ASSIGN_OR_RAISE(const auto ids, lance::ReadRowIds(store, fragment));
-      auto next_deleted = offsets.begin();
-      for (uint32_t offset = 0; offset < ids.size(); ++offset) {
-        if (next_deleted != offsets.end() && *next_deleted == offset) {
-          ++next_deleted;
-        } else {
-          live_ids.push_back(ids[offset]);
-        }
-      }
+      ARROW_ASSIGN_OR_RAISE(const auto ids, LiveRowIdsOfFragment(store, manifest, fragment));
+      live_ids.insert(live_ids.end(), ids.begin(), ids.end());
     } else {
-      deleted.emplace(fragment.id, std::move(offsets));
+      ARROW_ASSIGN_OR_RAISE(deleted[fragment.id], lance::ReadDeletions(store, fragment));
     }
   }
   if (manifest.has_stable_row_ids()) return std::make_shared<LiveIds>(std::move(live_ids));

@@ -16,6 +16,24 @@ arrow::Result<std::vector<uint64_t>> RowIdsOfFragment(const lance::ObjectStore& 
   return ids;
 }
 
+arrow::Result<std::vector<uint64_t>> LiveRowIdsOfFragment(const lance::ObjectStore& store,
+                                                          const lance::Manifest& manifest,
+                                                          const lance::Fragment& fragment) {
+  ARROW_ASSIGN_OR_RAISE(auto ids, RowIdsOfFragment(store, manifest, fragment));
+  ARROW_ASSIGN_OR_RAISE(const auto deleted, lance::ReadDeletions(store, fragment));
+  auto next_deleted = deleted.begin();
+  size_t kept = 0;
+  for (size_t offset = 0; offset < ids.size(); ++offset) {
+    if (next_deleted != deleted.end() && *next_deleted == offset) {
+      ++next_deleted;
+    } else {
+      ids[kept++] = ids[offset];
+    }
+  }
+  ids.resize(kept);
+  return ids;
+}
+
 arrow::Result<std::shared_ptr<const RowLocations>> RowLocations::Read(const lance::ObjectStore& store,
                                                                       const lance::Manifest& manifest) {
   auto locations = std::make_shared<RowLocations>();

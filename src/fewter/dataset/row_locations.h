@@ -17,6 +17,11 @@ namespace fewter {
 arrow::Result<std::vector<uint64_t>> RowIdsOfFragment(const lance::ObjectStore& store, const lance::Manifest& manifest,
                                                       const lance::Fragment& fragment);
 
+/// The same without the deleted rows, in the order of the fragment.
+arrow::Result<std::vector<uint64_t>> LiveRowIdsOfFragment(const lance::ObjectStore& store,
+                                                          const lance::Manifest& manifest,
+                                                          const lance::Fragment& fragment);
+
 /// Where rows lie (fragment << 32 | offset), by row id. Immutable, thread safe.
 class RowLocations {
  public:
