@@ -81,12 +81,12 @@ def write_queries(data: pathlib.Path, out: pathlib.Path, metric: str) -> None:
     np.save(neighbours, rows)
 
 
-def make(data: pathlib.Path, out: pathlib.Path, name: str) -> lance.LanceDataset:
-    """The dataset of a kind, built if it is not there."""
+def make(data: pathlib.Path, out: pathlib.Path, name: str, kind: Kind | None = None) -> lance.LanceDataset:
+    """The dataset of a kind, by default that of KINDS, built if it is not there."""
     uri = out / f"{name}.lance"
     if uri.exists():
         return lance.dataset(uri)
-    kind = KINDS[name]
+    kind = kind or KINDS[name]
     out.mkdir(parents=True, exist_ok=True)
     write_queries(data, out, kind.metric)
     base, _ = load(data, kind.metric)

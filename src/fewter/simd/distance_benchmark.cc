@@ -5,9 +5,11 @@
 
 #include <benchmark/benchmark.h>
 
+#include "fewter/simd/memory_share_internal.h"
 #include "fewter/simd/select.h"
 
-/// Bytes of vectors read per second: within the caches (the first size of each) and from memory (the last).
+/// Bytes of vectors read per second: within the caches (the first size of each) and from memory (the last), the only
+/// one whose share of what memory allows says something.
 
 namespace fewter::simd {
 namespace {
@@ -31,21 +33,7 @@ void BM_Rows(benchmark::State& state) {
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * rows.size() * sizeof(float)));
-}
-
-// What memory allows: the plainest read of as many bytes.
-void BM_ReadMemory(benchmark::State& state) {
-  const auto size = static_cast<size_t>(state.range(0));
-  const std::vector<uint64_t> words(size / sizeof(uint64_t), 3);
-  for (auto _ : state) {
-    uint64_t sums[8] = {};
-    for (size_t i = 0; i + 8 <= words.size(); i += 8) {
-      for (size_t j = 0; j < 8; ++j) sums[j] ^= words[i + j];
-    }
-    benchmark::DoNotOptimize(sums);
-  }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * size));
+  SetBytesRead(&state, rows.size() * sizeof(float));
 }
 
 void BM_SelectAtMost(benchmark::State& state) {
@@ -62,7 +50,6 @@ void Sizes(benchmark::internal::Benchmark* b) {
 BENCHMARK(BM_Rows<L2SquaredRows>)->Name("L2SquaredRows")->Apply(Sizes);
 BENCHMARK(BM_Rows<DotRows>)->Name("DotRows")->Apply(Sizes);
 BENCHMARK(BM_Rows<CosineDistanceRows>)->Name("CosineDistanceRows")->Apply(Sizes);
-BENCHMARK(BM_ReadMemory)->Name("ReadMemory")->Arg(600 << 10)->Arg(150 << 20);
 BENCHMARK(BM_SelectAtMost)->Name("SelectAtMost")->Arg(384);
 
 }  // namespace
