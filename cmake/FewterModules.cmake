@@ -51,10 +51,21 @@ function(fewter_test name)
   fewter_discover_tests(${target} ${name})
 endfunction()
 
-# Makes ctest tests, called `prefix`.…, of a GoogleTest program.
+# Makes ctest tests, called `prefix`.…, of a GoogleTest program: one for each of its own; under sanitizers, where starting a
+# process costs more than most tests do, one for each of a few shards.
 function(fewter_discover_tests target prefix)
   target_link_libraries(${target} PRIVATE GTest::gmock GTest::gtest_main)
   target_precompile_headers(${target} REUSE_FROM fewter_precompiled_for_tests)
+  if(FEWTER_SANITIZE)
+    set(shards 4)
+    math(EXPR last "${shards} - 1")
+    foreach(shard RANGE ${last})
+      add_test(NAME ${prefix}.${shard} COMMAND ${target} --gtest_brief=1)
+      set_tests_properties(${prefix}.${shard} PROPERTIES TIMEOUT 1500
+        ENVIRONMENT "${FEWTER_TEST_ENVIRONMENT};GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${shard}")
+    endforeach()
+    return()
+  endif()
   # Discovery cannot pass on an environment of several variables, but it does run the program as on another machine.
   set_target_properties(${target} PROPERTIES CROSSCOMPILING_EMULATOR "/usr/bin/env;${FEWTER_TEST_ENVIRONMENT}")
   gtest_discover_tests(${target} TEST_PREFIX "${prefix}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120

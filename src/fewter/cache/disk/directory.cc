@@ -57,7 +57,7 @@ arrow::Status NotOurs(const std::string& path, const std::string& found) {
 }
 
 arrow::Status MakeWithParents(FileSystem* files, const std::string& path) {
-  const arrow::Status made = files->MakeDirectory(path);
+  arrow::Status made = files->MakeDirectory(path);
   const size_t slash = path.find_last_of('/');
   if (!IsMissing(made) || slash == std::string::npos) return made;
   const size_t parent = path.find_last_not_of('/', slash);
@@ -117,13 +117,13 @@ arrow::Status PublishOnce(FileSystem* files, const std::string& directory, const
   const SegmentId id = NewSegmentId();
   const std::string temporary = fmt::format("{}/{}{:016x}{:016x}", directory, kTemporaryPrefix, id.time, id.random);
   internal::CrashPoint("before-write");
-  const arrow::Status written = WriteAndRename(files, temporary, Join(directory, name), pieces);
+  arrow::Status written = WriteAndRename(files, temporary, Join(directory, name), pieces);
   if (!written.ok()) {
     // Best effort: what cannot be removed now is, as an abandoned file, later.
     (void)files->Unlink(temporary);
     return written;
   }
-  const arrow::Status synced = files->SyncDirectory(directory);
+  arrow::Status synced = files->SyncDirectory(directory);
   // Not published: a name that a loss of power may take back must not be counted on, nor seen by others.
   if (!synced.ok()) (void)files->Unlink(Join(directory, name));
   return synced;
@@ -198,7 +198,7 @@ arrow::Status CheckDirectory(FileSystem* files, const std::string& path) {
 }
 
 arrow::Status PrepareDirectory(FileSystem* files, const std::string& path) {
-  const arrow::Status checked = CheckDirectory(files, path);
+  arrow::Status checked = CheckDirectory(files, path);
   if (!IsMissing(checked)) return checked;
   ARROW_RETURN_NOT_OK(MakeWithParents(files, path));
   const std::string text = MarkerText();

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cmath>
+#include <new>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -51,9 +52,8 @@ class DiskBackend final : public CacheBackend {
       return;
     }
     // In a child, destroying what the parent's threads were using when it forked could wait for them: left alone.
-    [[maybe_unused]] static std::vector<std::shared_ptr<disk::Sealer>>* const leaked =
-        new std::vector<std::shared_ptr<disk::Sealer>>();
-    leaked->push_back(std::move(sealer_));
+    static auto* const leaked = new (std::nothrow) std::vector<std::shared_ptr<disk::Sealer>>();
+    if (leaked != nullptr) leaked->push_back(std::move(sealer_));
   }
 
   void Start() { sealer_->Start(); }
@@ -186,7 +186,9 @@ void DiskBackend::LookupMany(std::span<const EncodedKey> keys, const CacheCodec&
   const auto look = [&] {
     bool all_found = true;
     for (size_t i = 0; i < keys.size(); ++i) {
-      if (found[i] || places[i] || (found[i] = FindPending(keys[i]))) continue;
+      if (found[i] || places[i]) continue;
+      found[i] = FindPending(keys[i]);
+      if (found[i]) continue;
       places[i] = store().index().Find(keys[i].digest());
       all_found = all_found && places[i];
     }

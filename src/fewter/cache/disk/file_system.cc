@@ -224,10 +224,9 @@ class RealFileSystem final : public FileSystem {
 
   arrow::Status Populate(const uint8_t* data, uint64_t length) override {
     static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-    const uintptr_t begin = reinterpret_cast<uintptr_t>(data) / page * page;
-    const uintptr_t end = reinterpret_cast<uintptr_t>(data) + length;
-    if (Retry([&] { return ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ); }) == 0 ||
-        errno == EINVAL) {
+    const size_t before = reinterpret_cast<uintptr_t>(data) % page;
+    uint8_t* const begin = const_cast<uint8_t*>(data) - before;
+    if (Retry([&] { return ::madvise(begin, before + length, MADV_POPULATE_READ); }) == 0 || errno == EINVAL) {
       return arrow::Status::OK();
     }
     return arrow::internal::IOErrorFromErrno(errno, "cannot read mapped bytes");

@@ -39,7 +39,7 @@ arrow::Result<OpenedDirectory> OpenAll(const std::string& directory) {
   const auto account = std::make_shared<disk::MappingAccount>();
   OpenedDirectory opened;
   for (const std::string& name : names) {
-    if (const auto status = files->Stat(directory + "/" + name); status.ok()) {
+    if (const auto status = files->Stat(fmt::format("{}/{}", directory, name)); status.ok()) {
       opened.allocated_bytes += status->allocated_bytes;
     }
     if (!disk::ParseSegmentFileName(name)) continue;

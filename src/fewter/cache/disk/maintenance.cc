@@ -99,6 +99,7 @@ void Maintenance::Merge() {
 
 void Maintenance::Replace(const Candidates& candidates, const EvictionPlan& plan, OnFailure on_failure) {
   std::vector<EntryPlace> survivors;
+  survivors.reserve(plan.survivors.size());
   for (const size_t entry : plan.survivors) survivors.push_back(candidates.entries[entry]);
   std::vector<Segment*> stuck;
   const arrow::Status written = Rewrite(survivors, &stuck);

@@ -119,7 +119,7 @@ void Sealer::SealPending() {
     small.entries.push_back(std::move(pending));
     small.bytes.push_back(std::move(bytes));
   }
-  Seal(std::move(small));
+  Seal(small);
 }
 
 std::shared_ptr<arrow::Buffer> Sealer::Encode(const PendingEntry& pending) {
@@ -137,7 +137,7 @@ std::shared_ptr<arrow::Buffer> Sealer::Encode(const PendingEntry& pending) {
   return nullptr;
 }
 
-void Sealer::Seal(Group group) {
+void Sealer::Seal(const Group& group) {
   if (group.entries.empty()) return;
   {
     std::lock_guard writer(writer_mutex_);

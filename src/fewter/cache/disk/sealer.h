@@ -64,7 +64,7 @@ class Sealer : public std::enable_shared_from_this<Sealer> {
   void SealPending();
   /// The entry's bytes, or null if there are none to be written.
   std::shared_ptr<arrow::Buffer> Encode(const PendingEntry& pending);
-  void Seal(Group group);
+  void Seal(const Group& group);
   void WriteGroup(const Group& group);
 
   CacheCounters* const counters_;
