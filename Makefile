@@ -1,6 +1,6 @@
 # The commands of the README. Everything they need is installed by scripts/setup.sh.
 
-.PHONY: build demo test lint format bench crash clean
+.PHONY: build demo test lint format bench bench-peers crash clean
 
 build:
 	@scripts/setup.sh build
@@ -24,6 +24,11 @@ format:
 bench:
 	@scripts/setup.sh test
 	@bench/run.sh $(DATA)
+
+# Beside FAISS, hnswlib, usearch and pylance; WORK is a folder that keeps the indexes.
+bench-peers:
+	@scripts/setup.sh test
+	@bench/search/run.sh $(or $(WORK),build/bench-search) $(DATA)
 
 # Kills a thousand processes that write to a disk cache, and checks what each of them left.
 crash:
