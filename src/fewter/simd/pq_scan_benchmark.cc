@@ -5,6 +5,9 @@
 
 #include <benchmark/benchmark.h>
 
+#include "fewter/simd/pq_bounds.h"
+#include "fewter/simd/pq_tables.h"
+
 /// Bytes of codes scanned per second, table look-ups per second, and the time to fill a table.
 
 namespace fewter::simd {
@@ -28,6 +31,54 @@ void BM_Scan(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * num_rows * m));
 }
 
+template <void (*kernel)(const uint8_t*, float, const uint8_t*, size_t, size_t, size_t, const float*, float*)>
+void BM_Bounds(benchmark::State& state) {
+  const auto num_rows = static_cast<size_t>(state.range(0));
+  const auto m = static_cast<size_t>(state.range(1));
+  const size_t stride = (num_rows + 63) / 64 * 64;
+  const size_t width = kernel == PqBounds8 ? m : m / 2;
+  std::mt19937 generator(5);
+  std::vector<uint8_t> codes(width * stride), bytes(m * (kernel == PqBounds8 ? 256 : 16));
+  for (uint8_t& code : codes) code = static_cast<uint8_t>(generator());
+  std::vector<float> base(num_rows, 0.5f), out(num_rows);
+  for (auto _ : state) {
+    kernel(bytes.data(), 0.25f, codes.data(), stride, num_rows, m, base.data(), out.data());
+    benchmark::DoNotOptimize(out.data());
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * width * num_rows));
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * num_rows * m));
+}
+
+void BM_RoundTableDown(benchmark::State& state) {
+  const auto m = static_cast<size_t>(state.range(0));
+  std::vector<float> table(m * 256);
+  for (size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i * 7 % 1000);
+  std::vector<uint8_t> bytes(table.size());
+  for (auto _ : state) benchmark::DoNotOptimize(PqRoundTableDown(table.data(), m, 256, bytes.data()));
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * table.size() * sizeof(float)));
+}
+
+// Exact distances of rows here and there, as a scan takes them of those whose bound is near.
+void BM_DistancesL2(benchmark::State& state) {
+  const auto m = static_cast<size_t>(state.range(0));
+  const auto sub_dimension = static_cast<size_t>(state.range(1));
+  const auto num_codewords = static_cast<size_t>(state.range(2));
+  const size_t num_rows = 384;
+  std::mt19937 generator(5);
+  const std::vector<float> query(m * sub_dimension, 0.5f), codewords(m * sub_dimension * num_codewords, 0.25f);
+  std::vector<uint8_t> codes(m * num_rows);
+  for (uint8_t& code : codes) code = static_cast<uint8_t>(generator());
+  uint32_t row = 0;
+  float out;
+  for (auto _ : state) {
+    row = (row + 97) % num_rows;
+    PqDistancesL2(query.data(), codewords.data(), m, sub_dimension, num_codewords, codes.data(), num_rows, &row, 1,
+                  &out);
+    benchmark::DoNotOptimize(out);
+  }
+}
+
 template <void (*kernel)(const float*, const float*, size_t, size_t, size_t, float*)>
 void BM_Table(benchmark::State& state) {
   const auto m = static_cast<size_t>(state.range(0));
@@ -45,7 +96,12 @@ void BM_Table(benchmark::State& state) {
 
 BENCHMARK(BM_Scan<PqScan8>)->Name("PqScan8")->Args({384, 48})->Args({4096, 48})->Args({65536, 48});
 BENCHMARK(BM_Scan<PqScan4>)->Name("PqScan4")->Args({384, 96})->Args({4096, 96})->Args({65536, 96});
+BENCHMARK(BM_Bounds<PqBounds8>)->Name("PqBounds8")->Args({384, 48})->Args({390, 48})->Args({4096, 48});
+BENCHMARK(BM_Bounds<PqBounds4>)->Name("PqBounds4")->Args({384, 192})->Args({390, 192})->Args({4096, 192});
+BENCHMARK(BM_RoundTableDown)->Name("PqRoundTableDown")->Args({48});
+BENCHMARK(BM_DistancesL2)->Name("PqDistancesL2")->Args({48, 8, 256})->Args({192, 2, 16});
 BENCHMARK(BM_Table<PqTableL2>)->Name("PqTableL2")->Args({48, 8, 256})->Args({96, 4, 16});
+BENCHMARK(BM_Table<PqTableCrossTerms>)->Name("PqTableCrossTerms")->Args({48, 8, 256})->Args({192, 2, 16});
 BENCHMARK(BM_Table<PqTableDot>)->Name("PqTableDot")->Args({48, 8, 256})->Args({96, 4, 16});
 
 }  // namespace

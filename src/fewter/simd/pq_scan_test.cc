@@ -56,24 +56,6 @@ TEST_P(PqScanTest, EightBitsSumInOrder) {
   }
 }
 
-TEST_P(PqScanTest, TablesOfSeveralQueriesAreThoseOfEach) {
-  for (size_t sub_dimension : {1, 3, 8}) {
-    const size_t m = 5;
-    const size_t num_codewords = 32;
-    const std::vector<float> codebook = RandomFloats(m * num_codewords * sub_dimension);
-    const std::vector<float> queries = RandomFloats(4 * m * sub_dimension);
-    const size_t size = m * num_codewords;
-    std::vector<float> together(4 * size + 1, -7);
-    PqTablesL2(queries.data(), 4, codebook.data(), m, sub_dimension, num_codewords, together.data());
-    std::vector<float> alone(size);
-    for (size_t i = 0; i < 4; ++i) {
-      PqTableL2(queries.data() + i * m * sub_dimension, codebook.data(), m, sub_dimension, num_codewords, alone.data());
-      for (size_t e = 0; e < size; ++e) ASSERT_EQ(together[i * size + e], alone[e]) << "query " << i << ", entry " << e;
-    }
-    EXPECT_EQ(together.back(), -7);
-  }
-}
-
 TEST_P(PqScanTest, FourBitsSumInOrderLowHalfFirst) {
   for (size_t m : {2, 4, 6, 16, 48, 98}) {
     const std::vector<float> table = RandomFloats(m * 16 + 1);
@@ -92,35 +74,6 @@ TEST_P(PqScanTest, FourBitsSumInOrderLowHalfFirst) {
         ASSERT_EQ(out[i], sum) << m << " sub-vectors, row " << i << " of " << n;
       }
       EXPECT_EQ(out[n], -7);
-    }
-  }
-}
-
-TEST_P(PqScanTest, TablesAgreeWithScalarSums) {
-  for (size_t num_codewords : {16, 48, 256}) {
-    for (size_t sub_dimension : {1, 2, 3, 7, 8, 16, 33}) {
-      const size_t m = 5;
-      const std::vector<float> query = RandomFloats(m * sub_dimension + 1);
-      const std::vector<float> codebook = RandomFloats(m * sub_dimension * num_codewords + 1);
-      std::vector<float> l2(m * num_codewords + 1, -7), dot(m * num_codewords + 1, -7);
-      PqTableL2(query.data() + 1, codebook.data() + 1, m, sub_dimension, num_codewords, l2.data());
-      PqTableDot(query.data() + 1, codebook.data() + 1, m, sub_dimension, num_codewords, dot.data());
-      for (size_t j = 0; j < m; ++j) {
-        for (size_t c = 0; c < num_codewords; ++c) {
-          double squares = 0, product = 0;
-          for (size_t t = 0; t < sub_dimension; ++t) {
-            const double q = query[1 + j * sub_dimension + t];
-            const double x = codebook[1 + (j * num_codewords + c - c % 16) * sub_dimension + t * 16 + c % 16];
-            squares += (q - x) * (q - x);
-            product += q * x;
-          }
-          const double allowance = 2e-6 * (1 + static_cast<double>(sub_dimension));
-          EXPECT_NEAR(l2[j * num_codewords + c], squares, allowance);
-          EXPECT_NEAR(dot[j * num_codewords + c], 1 - product, allowance);
-        }
-      }
-      EXPECT_EQ(l2.back(), -7);
-      EXPECT_EQ(dot.back(), -7);
     }
   }
 }

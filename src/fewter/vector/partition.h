@@ -44,7 +44,7 @@ class Partition {
   void AppendBuffers(std::vector<std::shared_ptr<arrow::Buffer>>* buffers) const;
 
   static constexpr std::string_view kCacheTypeId = "fewter.vector.Partition";
-  static constexpr uint32_t kCacheTypeVersion = 1;
+  static constexpr uint32_t kCacheTypeVersion = 2;
   arrow::Status Serialize(arrow::io::OutputStream* out) const;
   static arrow::Result<std::shared_ptr<const Partition>> Deserialize(const std::shared_ptr<arrow::Buffer>& body);
 

@@ -116,9 +116,16 @@ class Quantizer {
   /// The columns of auxiliary.idx that a partition is made of.
   virtual const std::vector<std::string>& columns() const = 0;
 
-  /// Makes a storage of a partition's rows as read from auxiliary.idx. Invalid, naming the column, if they do not fit.
+  /// Makes a storage of a partition's rows as read from auxiliary.idx. With the partition's centroid, if rows are
+  /// compared by their residuals to it, some kinds keep what makes scans faster; it may be null. Invalid, naming the
+  /// column, if the rows do not fit.
   virtual arrow::Result<std::shared_ptr<const PartitionStorage>> MakeStorage(const arrow::RecordBatch& rows,
-                                                                             StorageLayout layout) const = 0;
+                                                                             StorageLayout layout,
+                                                                             const float* centroid) const = 0;
+  arrow::Result<std::shared_ptr<const PartitionStorage>> MakeStorage(const arrow::RecordBatch& rows,
+                                                                     StorageLayout layout) const {
+    return MakeStorage(rows, layout, nullptr);
+  }
 
   /// Whether a storage (which may come from a cache entry) has this quantizer's shape, in that layout.
   virtual arrow::Status CheckStorage(const PartitionStorage& storage, StorageLayout layout) const = 0;

@@ -146,8 +146,8 @@ struct TestPartition {
 };
 
 inline TestPartition TestPartitionOf(std::shared_ptr<const Quantizer> quantizer, const arrow::RecordBatch& rows,
-                                     StorageLayout layout = StorageLayout::kScan) {
-  auto storage = OrDie(quantizer->MakeStorage(rows, layout));
+                                     StorageLayout layout = StorageLayout::kScan, const float* centroid = nullptr) {
+  auto storage = OrDie(quantizer->MakeStorage(rows, layout, centroid));
   return {std::move(quantizer), std::make_shared<const Partition>(std::move(storage)), layout};
 }
 
@@ -170,12 +170,13 @@ inline TestPartition SqTestPartition(uint32_t dimension, size_t num_rows) {
                          *SqRows(RandomBytes(num_rows * dimension, 1), dimension), StorageLayout::kRandomAccess);
 }
 
+/// With a centroid it has the rows' squared lengths.
 inline TestPartition PqTestPartition(uint32_t num_bits, uint32_t num_sub_vectors, uint32_t dimension, size_t num_rows,
-                                     StorageLayout layout = StorageLayout::kScan) {
+                                     StorageLayout layout = StorageLayout::kScan, const float* centroid = nullptr) {
   const size_t width = num_sub_vectors * num_bits / 8;
   return TestPartitionOf(PqQuantizerOf(PqMetadataOf(num_bits, num_sub_vectors, dimension, true),
                                        RandomFloats((size_t{1} << num_bits) * dimension, 2)),
-                         *PqRows(RandomBytes(num_rows * width, 3), width), layout);
+                         *PqRows(RandomBytes(num_rows * width, 3), width), layout, centroid);
 }
 
 inline TestPartition RabitqTestPartition(uint32_t num_bits, uint32_t dimension, size_t num_rows) {
@@ -213,6 +214,8 @@ inline constexpr NamedTestPartition kTestPartitions[] = {
     {"SQ", [](size_t n) { return SqTestPartition(5, n); }},
     {"PQ of 8 bits", [](size_t n) { return PqTestPartition(8, 3, 6, n); }},
     {"PQ of 4 bits", [](size_t n) { return PqTestPartition(4, 4, 8, n); }},
+    {"PQ with squared lengths",
+     [](size_t n) { return PqTestPartition(8, 3, 6, n, StorageLayout::kScan, RandomFloats(6, 4).data()); }},
     {"RaBitQ of 1 bit", [](size_t n) { return RabitqTestPartition(1, 24, n); }},
     {"RaBitQ of 4 bits", [](size_t n) { return RabitqTestPartition(4, 8, n); }},
     {"PQ of 8 bits for graphs", [](size_t n) { return PqTestPartition(8, 3, 6, n, StorageLayout::kRandomAccess); }},

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <arrow/array.h>
 #include <arrow/status.h>
@@ -15,6 +17,7 @@ namespace {
 
 constexpr char kFileColumn[] = "__pq_code";
 constexpr char kCodesColumn[] = "codes";
+constexpr char kSquaredLengthsColumn[] = "squared_lengths";
 constexpr size_t kRowsPerColumnMultiple = 64;
 
 // out[j * stride + i] = from[i * width + j]: row-major to column-major, so many rows at a time that their codes stay in
@@ -60,45 +63,79 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> ForRandomAccess(std::shared_ptr<ar
   return codes;
 }
 
+// Null if one of them is not finite.
+arrow::Result<std::shared_ptr<arrow::Buffer>> SquaredLengths(const PqCodebook& codebook, const float* centroid,
+                                                             const arrow::Buffer& codes, size_t stride,
+                                                             size_t num_rows) {
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> lengths,
+                        arrow::AllocateBuffer(static_cast<int64_t>(num_rows * sizeof(float))));
+  auto* out = lengths->mutable_data_as<float>();
+  const bool finite = codebook.SquaredLengths(centroid, codes.data(), stride, num_rows, out);
+  return finite ? lengths : nullptr;
+}
+
 }  // namespace
 
 size_t PqStorage::StrideOf(size_t num_rows) {
   return RoundUp(num_rows, kRowsPerColumnMultiple);
 }
 
-arrow::Result<std::shared_ptr<const PqStorage>> PqStorage::FromRows(const arrow::RecordBatch& rows, uint32_t num_bits,
-                                                                    uint32_t code_width, bool transposed,
-                                                                    StorageLayout layout) {
+int64_t PqStorage::SizeInBytes() const {
+  const int64_t lengths = squared_lengths_ == nullptr ? 0 : squared_lengths_->size();
+  return row_ids_->size() + codes_->size() + lengths + int64_t{sizeof(*this)};
+}
+
+arrow::Result<std::shared_ptr<const PqStorage>> PqStorage::FromRows(const arrow::RecordBatch& rows,
+                                                                    const PqCodebook& codebook, bool transposed,
+                                                                    StorageLayout layout, const float* centroid) {
+  const PqShape& shape = codebook.shape();
+  const uint32_t code_width = shape.code_width();
   ARROW_ASSIGN_OR_RAISE(auto row_ids, RowIdsOf(rows));
   ARROW_ASSIGN_OR_RAISE(auto codes, ListValuesOf(rows, kFileColumn, *arrow::uint8(), code_width));
+  std::shared_ptr<arrow::Buffer> squared_lengths;
   const auto num_rows = static_cast<size_t>(rows.num_rows());
   if (layout == StorageLayout::kScan) {
-    ARROW_ASSIGN_OR_RAISE(codes, ForScans(codes->data(), num_rows, code_width, StrideOf(num_rows), transposed));
+    const size_t stride = StrideOf(num_rows);
+    ARROW_ASSIGN_OR_RAISE(codes, ForScans(codes->data(), num_rows, code_width, stride, transposed));
+    if (centroid != nullptr) {
+      ARROW_ASSIGN_OR_RAISE(squared_lengths, SquaredLengths(codebook, centroid, *codes, stride, num_rows));
+    }
   } else {
     ARROW_ASSIGN_OR_RAISE(codes, ForRandomAccess(std::move(codes), num_rows, code_width, transposed));
   }
-  return std::make_shared<PqStorage>(std::move(row_ids), std::move(codes), num_bits, code_width, layout);
+  return std::make_shared<PqStorage>(std::move(row_ids), std::move(codes), std::move(squared_lengths), shape.num_bits,
+                                     code_width, layout);
 }
 
 arrow::Result<std::shared_ptr<const PartitionStorage>> PqStorage::FromBatch(
     const std::shared_ptr<arrow::RecordBatch>& batch, uint32_t num_rows, const StorageParameters& parameters) {
-  const auto [num_bits, code_width, layout, unused] = parameters;
+  const auto [num_bits, code_width, layout, has_lengths] = parameters;
   if ((num_bits != 4 && num_bits != 8) || code_width == 0 ||
-      layout > static_cast<uint32_t>(StorageLayout::kRandomAccess) || unused != 0) {
-    return arrow::Status::Invalid("PQ storage: parameters ", num_bits, ", ", code_width, ", ", layout, ", ", unused);
+      layout > static_cast<uint32_t>(StorageLayout::kRandomAccess) || has_lengths > 1) {
+    return arrow::Status::Invalid("PQ storage: parameters ", num_bits, ", ", code_width, ", ", layout, ", ",
+                                  has_lengths);
   }
   ARROW_ASSIGN_OR_RAISE(auto row_ids, BufferOfOneRow(*batch, kRowIdColumn, *arrow::uint64(), num_rows));
   const bool for_scans = layout == static_cast<uint32_t>(StorageLayout::kScan);
   // Two numbers of 32 bits: their product cannot exceed 64, and is compared with what there is.
   const uint64_t num_codes = uint64_t{for_scans ? StrideOf(num_rows) : num_rows} * code_width;
   ARROW_ASSIGN_OR_RAISE(auto codes, BufferOfOneRow(*batch, kCodesColumn, *arrow::uint8(), num_codes));
-  return std::make_shared<PqStorage>(std::move(row_ids), std::move(codes), num_bits, code_width,
-                                     static_cast<StorageLayout>(layout));
+  std::shared_ptr<arrow::Buffer> squared_lengths;
+  if (has_lengths == 1) {
+    ARROW_ASSIGN_OR_RAISE(squared_lengths, BufferOfOneRow(*batch, kSquaredLengthsColumn, *arrow::float32(), num_rows));
+  }
+  return std::make_shared<PqStorage>(std::move(row_ids), std::move(codes), std::move(squared_lengths), num_bits,
+                                     code_width, static_cast<StorageLayout>(layout));
 }
 
 std::shared_ptr<arrow::RecordBatch> PqStorage::ToBatch() const {
-  return MakeOneRowBatch({kRowIdColumn, kCodesColumn},
-                         {ArrayOver(arrow::uint64(), row_ids_), ArrayOver(arrow::uint8(), codes_)});
+  std::vector<std::string> names = {kRowIdColumn, kCodesColumn};
+  arrow::ArrayVector arrays = {ArrayOver(arrow::uint64(), row_ids_), ArrayOver(arrow::uint8(), codes_)};
+  if (squared_lengths_ != nullptr) {
+    names.push_back(kSquaredLengthsColumn);
+    arrays.push_back(ArrayOver(arrow::float32(), squared_lengths_));
+  }
+  return MakeOneRowBatch(names, arrays);
 }
 
 }  // namespace fewter

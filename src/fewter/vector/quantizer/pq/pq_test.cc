@@ -1,6 +1,7 @@
 #include "fewter/vector/quantizer/pq/pq.h"
 
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -8,6 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fewter/simd/pq_tables.h"
+#include "fewter/vector/quantizer/pq/pq_scorer_internal.h"
 #include "fewter/vector/quantizer/pq/pq_storage_internal.h"
 #include "fewter/vector/quantizer/storage_test_data_internal.h"
 
@@ -117,6 +120,143 @@ TEST(Pq, DistancesAgreeWithTheFormulas) {
 
 TEST(Pq, MoreRowsThanAScanTakesAtATime) {
   ExpectDistances({8, 4, 16}, Metric::kL2, true, 5000);
+}
+
+std::vector<float> Scaled(std::vector<float> values, float scale) {
+  for (float& value : values) value *= scale;
+  return values;
+}
+
+/// An index of whose rows codewords are `codeword_scale` long and centroids and queries 1, all times `scale`.
+class PqBoundsTest {
+ public:
+  PqBoundsTest(const Shape& shape, float scale, float codeword_scale, size_t num_rows)
+      : codebook_(Scaled(RandomFloats(shape.num_codewords() * shape.dimension, 1), scale * codeword_scale)),
+        query(Scaled(RandomFloats(shape.dimension, 2), scale)),
+        centroid(query),
+        quantizer(PqQuantizerOf(PqMetadataOf(shape.num_bits, shape.num_sub_vectors, shape.dimension, false), codebook_)),
+        shape_(shape) {
+    const auto offset = Scaled(RandomFloats(shape.dimension, 3), scale * codeword_scale);
+    for (size_t i = 0; i < centroid.size(); ++i) centroid[i] += offset[i];
+    rows_ = PqRows(RandomBytes(num_rows * shape.width(), 5), shape.width());
+  }
+
+  std::shared_ptr<const PartitionStorage> ForScans() const {
+    return OrDie(quantizer->MakeStorage(*rows_, StorageLayout::kScan, centroid.data()));
+  }
+  std::shared_ptr<const PartitionStorage> ForGraphs() const {
+    return OrDie(quantizer->MakeStorage(*rows_, StorageLayout::kRandomAccess));
+  }
+  std::shared_ptr<const PqCodebook> Codebook() const {
+    return PqCodebook::FromFile({shape_.num_bits, shape_.num_sub_vectors, shape_.dimension}, codebook_.data());
+  }
+
+  std::vector<Neighbor> Nearest(const PartitionStorage& storage, const ScorerOptions& options, TopK top_k) const {
+    const auto scorer = quantizer->MakeScorer(query.data(), options);
+    scorer->BeginPartition({.centroid = centroid.data()});
+    scorer->Scan(storage, &top_k);
+    return top_k.Finish();
+  }
+
+ private:
+  std::vector<float> codebook_;
+
+ public:
+  std::vector<float> query, centroid;
+  std::shared_ptr<const Quantizer> quantizer;
+
+ private:
+  Shape shape_;
+  std::shared_ptr<arrow::RecordBatch> rows_;
+};
+
+constexpr ScorerOptions kScorings[] = {{.metric = Metric::kL2},
+                                       {.metric = Metric::kL2, .element_type = ElementType::kFloat16},
+                                       {.metric = Metric::kCosine, .element_type = ElementType::kFloat64},
+                                       {.metric = Metric::kDot}};
+constexpr Shape kBoundedShapes[] = {{8, 4, 4}, {8, 48, 96}, {8, 1, 24}, {4, 2, 12}, {4, 64, 128}, {8, 300, 300}};
+
+// A graph's storage has no bounds: its rows' distances are the sums of a table's entries, all of them.
+TEST(Pq, BoundsDoNotChangeWhatIsFound) {
+  for (const Shape& shape : kBoundedShapes) {
+    for (const auto& [scale, codeword_scale] : {std::pair{1.0f, 0.1f}, {1.0f, 1e-4f}, {1e-3f, 1.0f}, {1e18f, 1.0f}}) {
+      const PqBoundsTest test(shape, scale, codeword_scale, 1500);
+      const auto for_scans = test.ForScans(), for_graphs = test.ForGraphs();
+      for (const ScorerOptions& options : kScorings) {
+        if (options.element_type == ElementType::kFloat16 && scale > 1) continue;
+        for (size_t k : {0, 1, 10, 100, 255, 300, 1400, 2000}) {
+          EXPECT_EQ(test.Nearest(*for_scans, options, TopK(k)), test.Nearest(*for_graphs, options, TopK(k)))
+              << shape.num_bits << " bits, " << shape.num_sub_vectors << " of " << shape.dimension << ", scales " << scale
+              << " and " << codeword_scale << ", " << ToString(options.metric) << ", k " << k;
+        }
+      }
+    }
+  }
+}
+
+class EvenIds : public RowFilter {
+ public:
+  bool Allows(uint64_t row_id) const override { return row_id % 2 == 0; }
+};
+
+TEST(Pq, BoundsHeedFiltersAndRanges) {
+  const PqBoundsTest test({8, 16, 32}, 1, 0.3f, 1500);
+  const auto for_scans = test.ForScans(), for_graphs = test.ForGraphs();
+  const EvenIds even;
+  for (const ScorerOptions& options : kScorings) {
+    const auto all = test.Nearest(*for_graphs, options, TopK(1500));
+    const float lower = all[100].distance, upper = all[700].distance;
+    for (const auto& top_k : {TopK(10, &even), TopK(600, &even), TopK(10, nullptr, lower, upper), TopK(900, &even, lower),
+                              TopK(10, nullptr, upper), TopK(1500, nullptr, lower, upper)}) {
+      EXPECT_EQ(test.Nearest(*for_scans, options, top_k), test.Nearest(*for_graphs, options, top_k));
+    }
+  }
+}
+
+TEST(Pq, BoundsAreBelowDistancesButNotByMuch) {
+  for (const Shape& shape : kBoundedShapes) {
+    const PqBoundsTest test(shape, 1, 0.3f, 1000);
+    const auto made = test.ForScans();
+    const auto& storage = static_cast<const PqStorage&>(*made);
+    const auto codebook = test.Codebook();
+    for (const ScorerOptions& options : kScorings) {
+      const auto for_graphs = test.ForGraphs();
+      std::map<uint64_t, float> distances;
+      for (const auto& row : test.Nearest(*for_graphs, options, TopK(1000))) distances[row.row_id] = row.distance;
+      std::vector<float> table(codebook->shape().table_size()), bounds(1000);
+      std::vector<uint8_t> bytes(table.size());
+      if (options.metric == Metric::kDot) {
+        simd::PqTableDot(test.query.data(), codebook->blocks()->raw_values(), shape.num_sub_vectors,
+                         shape.dimension / shape.num_sub_vectors, shape.num_codewords(), table.data());
+      }
+      PqBounds of_query(*codebook, test.query.data(), options, table.data(), bytes.data());
+      ASSERT_TRUE(of_query.exist());
+      of_query.SetCentroid(test.centroid.data());
+      of_query.Compute(storage, 0, 1000, bounds.data());
+      // The largest entry of a row of a table is seldom beyond 4 standard deviations from its mean; floor loses a step.
+      const float steps = 0.3f * 16 * std::sqrt(static_cast<float>(shape.dimension)) / 100;
+      for (size_t i = 0; i < 1000; ++i) {
+        const float distance = distances[storage.row_ids()[i]];
+        ASSERT_LE(bounds[i], of_query.LimitFor(distance)) << ToString(options.metric) << " row " << i;
+        ASSERT_GT(bounds[i], of_query.LimitFor(distance - steps * shape.num_sub_vectors));
+      }
+    }
+  }
+}
+
+TEST(Pq, NoBoundsWhereNumbersAreNotFinite) {
+  const PqBoundsTest large({8, 4, 8}, 1e30f, 1, 70), small({8, 4, 8}, 1, 1, 70);
+  EXPECT_EQ(static_cast<const PqStorage&>(*large.ForScans()).squared_lengths(), nullptr);
+  EXPECT_NE(static_cast<const PqStorage&>(*small.ForScans()).squared_lengths(), nullptr);
+  std::vector<float> table(4 * 256);
+  std::vector<uint8_t> bytes(table.size());
+  const ScorerOptions l2{.metric = Metric::kL2};
+  EXPECT_TRUE(PqBounds(*small.Codebook(), small.query.data(), l2, table.data(), bytes.data()).exist());
+  EXPECT_FALSE(PqBounds(*small.Codebook(), large.query.data(), l2, table.data(), bytes.data()).exist());
+  EXPECT_FALSE(PqBounds(*large.Codebook(), small.query.data(), l2, table.data(), bytes.data()).exist());
+  std::vector<float> query = small.query;
+  query[3] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_FALSE(PqBounds(*small.Codebook(), query.data(), l2, table.data(), bytes.data()).exist());
 }
 
 TEST(Pq, OneScorerServesManyPartitions) {

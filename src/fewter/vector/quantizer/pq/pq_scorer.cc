@@ -1,0 +1,189 @@
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "fewter/simd/pq_rows.h"
+#include "fewter/simd/pq_scan.h"
+#include "fewter/simd/pq_tables.h"
+#include "fewter/simd/select.h"
+#include "fewter/vector/quantizer/pq/pq_scorer_internal.h"
+
+namespace fewter {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+std::vector<float>& SpareFloats() {
+  static thread_local std::vector<float> spare;
+  return spare;
+}
+
+/// What a scorer keeps in memory that is handed on: tables of distances, and for bounds a table of floats (for dot the
+/// same) and one of bytes.
+size_t FloatsFor(const PqShape& shape, bool uses_residual) {
+  const size_t bytes = (shape.table_size() + sizeof(float) - 1) / sizeof(float);
+  return (uses_residual ? QueryScorer::kMaxPartitions + 1 : 1) * shape.table_size() + bytes;
+}
+
+}  // namespace
+
+ReusedFloats::ReusedFloats(size_t size) : values_(std::move(SpareFloats())) {
+  if (values_.size() < size) values_.resize(size);
+}
+
+ReusedFloats::~ReusedFloats() {
+  SpareFloats() = std::move(values_);
+}
+
+PqScorer::PqScorer(std::shared_ptr<const PqCodebook> codebook, const float* query, const ScorerOptions& options)
+    : codebook_(std::move(codebook)),
+      options_(options),
+      query_(query, query + codebook_->shape().dimension),
+      residuals_(uses_residual() ? kMaxPartitions * query_.size() : 0),
+      memory_(FloatsFor(codebook_->shape(), uses_residual())) {
+  if (uses_residual()) return;
+  has_table_.fill(true);
+  const PqShape& shape = codebook_->shape();
+  simd::PqTableDot(query_.data(), codebook_->blocks()->raw_values(), shape.num_sub_vectors, shape.sub_dimension(),
+                   shape.num_codewords(), TableOf(0));
+}
+
+void PqScorer::BeginPartitions(std::span<const ProbedPartition> partitions) {
+  std::copy(partitions.begin(), partitions.end(), partitions_.begin());
+  num_partitions_ = partitions.size();
+  has_residual_.fill(!uses_residual());
+  has_table_.fill(!uses_residual());
+}
+
+void PqScorer::FillResidual(size_t i) {
+  if (std::exchange(has_residual_[i], true)) return;
+  float* residual = residuals_.data() + i * query_.size();
+  const float* centroid = partitions_[i].centroid;
+  for (size_t t = 0; t < query_.size(); ++t) residual[t] = query_[t] - centroid[t];
+  // Lance subtracts halves from halves.
+  if (options_.element_type != ElementType::kFloat16) return;
+  for (size_t t = 0; t < query_.size(); ++t) residual[t] = RoundTo(ElementType::kFloat16, residual[t]);
+}
+
+void PqScorer::FillTables(size_t first, size_t count) {
+  for (size_t i = first; i < first + count; ++i) FillResidual(i);
+  const PqShape& shape = codebook_->shape();
+  simd::PqTablesL2(residuals_.data() + first * query_.size(), count, codebook_->blocks()->raw_values(),
+                   shape.num_sub_vectors, shape.sub_dimension(), shape.num_codewords(), TableOf(first));
+  std::fill_n(has_table_.begin() + first, count, true);
+}
+
+bool PqScorer::HasBounds(const PqStorage& storage) {
+  if (uses_residual() && storage.squared_lengths() == nullptr) return false;
+  if (!bounds_.has_value()) {
+    float* table = TableOf(kMaxPartitions);
+    float* bytes = table + codebook_->shape().table_size();
+    bounds_.emplace(*codebook_, query_.data(), options_, table, reinterpret_cast<uint8_t*>(bytes));
+  }
+  return bounds_->exist();
+}
+
+void PqScorer::ScanPartition(size_t i, const PartitionStorage& storage, TopK* top_k) {
+  const auto& pq = static_cast<const PqStorage&>(storage);
+  const size_t num_rows = pq.num_rows();
+  const bool for_scans = pq.layout() == StorageLayout::kScan;
+  const bool has_bounds = for_scans && num_rows > 0 && HasBounds(pq);
+  if (has_bounds) bounds_->SetCentroid(partitions_[i].centroid);
+  for (size_t begin = 0; begin < num_rows; begin += kRowsPerBlock) {
+    const size_t rows = std::min(kRowsPerBlock, num_rows - begin);
+    // Until there are k rows a bound says nothing: the most promising rows are taken for them, unless these were many of
+    // all, or the filter may refuse them.
+    const size_t wanted = top_k->k() - top_k->size();
+    const bool spares_many = wanted == 0 || (wanted <= rows / 4 && top_k->filter() == nullptr);
+    if (has_bounds && spares_many) {
+      ScanNear(i, {pq, begin, rows}, top_k);
+    } else {
+      ScanAll(i, {pq, begin, rows}, top_k);
+    }
+  }
+}
+
+void PqScorer::ScanAll(size_t i, const Block& block, TopK* top_k) {
+  const PqShape& shape = codebook_->shape();
+  float* out = distances_.data();
+  if (block.storage.layout() == StorageLayout::kScan) {
+    if (!has_table_[i]) FillTables(i, 1);
+    const auto scan = shape.num_bits == 8 ? simd::PqScan8 : simd::PqScan4;
+    scan(TableOf(i), block.codes(), block.storage.stride(), block.num_rows, shape.num_sub_vectors, out);
+  } else {
+    SumRows(i, block.storage.codes() + block.begin * shape.code_width(), block.num_rows, nullptr, out);
+  }
+  SubtractExcess(block.num_rows, out);
+  top_k->PushBlock(out, block.row_ids(), block.num_rows);
+}
+
+void PqScorer::ScanNear(size_t i, const Block& block, TopK* top_k) {
+  float* bounds = distances_.data();
+  bounds_->Compute(block.storage, block.begin, block.num_rows, bounds);
+  if (const size_t wanted = top_k->k() - top_k->size(); wanted > 0) {
+    std::array<float, kRowsPerBlock> sorted;
+    // No order is defined with a NaN, which an entry from elsewhere may bring.
+    std::transform(bounds, bounds + block.num_rows, sorted.data(),
+                   [](float bound) { return bound <= kInfinity ? bound : kInfinity; });
+    std::nth_element(sorted.data(), sorted.data() + wanted - 1, sorted.data() + block.num_rows);
+    PushNear(i, block, sorted[wanted - 1], top_k);
+  }
+  PushNear(i, block, bounds_->LimitFor(top_k->threshold()), top_k);
+}
+
+void PqScorer::PushNear(size_t i, const Block& block, float limit, TopK* top_k) {
+  float* bounds = distances_.data();
+  const size_t count = simd::SelectAtMost(bounds, block.num_rows, limit, near_.data());
+  // For so many a table is worth its making.
+  if (!has_table_[i] && 8 * count > codebook_->shape().num_codewords() + block.num_rows) FillTables(i, 1);
+  std::sort(near_.begin(), near_.begin() + count, [bounds](uint32_t a, uint32_t b) { return bounds[a] < bounds[b]; });
+  float threshold = top_k->threshold();
+  limit = bounds_->LimitFor(threshold);
+  for (size_t n = 0; n < count && bounds[near_[n]] <= limit; ++n) {
+    const uint32_t row = near_[n];
+    top_k->Push(Distance(i, block, row), block.row_ids()[row]);
+    bounds[row] = std::numeric_limits<float>::quiet_NaN();
+    if (top_k->threshold() == threshold) continue;
+    threshold = top_k->threshold();
+    limit = bounds_->LimitFor(threshold);
+  }
+}
+
+float PqScorer::Distance(size_t i, const Block& block, uint32_t row) {
+  const PqShape& shape = codebook_->shape();
+  float distance;
+  if (has_table_[i]) {
+    const auto scan = shape.num_bits == 8 ? simd::PqScan8 : simd::PqScan4;
+    scan(TableOf(i), block.codes() + row, block.storage.stride(), 1, shape.num_sub_vectors, &distance);
+    SubtractExcess(1, &distance);
+  } else {
+    FillResidual(i);
+    simd::PqDistancesL2(residuals_.data() + i * query_.size(), codebook_->codewords(), shape.num_sub_vectors,
+                        shape.sub_dimension(), shape.num_codewords(), block.codes(), block.storage.stride(), &row, 1,
+                        &distance);
+  }
+  return distance;
+}
+
+void PqScorer::ScoreRows(size_t i, const PartitionStorage& storage, std::span<const uint32_t> rows, float* out) {
+  const auto& pq = static_cast<const PqStorage&>(storage);
+  if (pq.layout() != StorageLayout::kRandomAccess) return QueryScorer::ScoreRows(i, storage, rows, out);
+  SumRows(i, pq.codes(), rows.size(), rows.data(), out);
+  SubtractExcess(rows.size(), out);
+}
+
+void PqScorer::SumRows(size_t i, const uint8_t* codes, size_t num_rows, const uint32_t* picks, float* out) {
+  // All partitions will want theirs, and the codebook passes by only once.
+  if (!has_table_[i]) FillTables(0, num_partitions_);
+  const auto sum_rows = codebook_->shape().num_bits == 8 ? simd::PqSumRows8 : simd::PqSumRows4;
+  sum_rows(TableOf(i), codes, num_rows, codebook_->shape().num_sub_vectors, out, picks);
+}
+
+// For dot each entry is 1 - <.,.>, so the sum has too many ones. Subtracted last, as Lance does.
+void PqScorer::SubtractExcess(size_t num_rows, float* out) const {
+  if (uses_residual()) return;
+  const auto excess = static_cast<float>(codebook_->shape().num_sub_vectors - 1);
+  std::transform(out, out + num_rows, out, [excess](float sum) { return sum - excess; });
+}
+
+}  // namespace fewter
