@@ -36,6 +36,23 @@ void BM_Rows(benchmark::State& state) {
   SetBytesRead(&state, rows.size() * sizeof(float));
 }
 
+// Distances between bytes.
+void BM_ByteRows(benchmark::State& state) {
+  const auto dimension = static_cast<size_t>(state.range(0));
+  const auto num_rows = static_cast<size_t>(state.range(1));
+  std::mt19937 generator(5);
+  std::vector<uint8_t> query(dimension), rows(num_rows * dimension);
+  for (uint8_t& value : query) value = static_cast<uint8_t>(generator());
+  for (uint8_t& value : rows) value = static_cast<uint8_t>(generator());
+  std::vector<float> out(num_rows);
+  for (auto _ : state) {
+    L2SquaredRows(query.data(), rows.data(), num_rows, dimension, out.data());
+    benchmark::DoNotOptimize(out.data());
+    benchmark::ClobberMemory();
+  }
+  SetBytesRead(&state, rows.size());
+}
+
 void BM_SelectAtMost(benchmark::State& state) {
   const std::vector<float> values = RandomFloats(static_cast<size_t>(state.range(0)));
   std::vector<uint32_t> indices(values.size());
@@ -50,6 +67,7 @@ void Sizes(benchmark::internal::Benchmark* b) {
 BENCHMARK(BM_Rows<L2SquaredRows>)->Name("L2SquaredRows")->Apply(Sizes);
 BENCHMARK(BM_Rows<DotRows>)->Name("DotRows")->Apply(Sizes);
 BENCHMARK(BM_Rows<CosineDistanceRows>)->Name("CosineDistanceRows")->Apply(Sizes);
+BENCHMARK(BM_ByteRows)->Name("L2SquaredRows of bytes")->Apply(Sizes);
 BENCHMARK(BM_SelectAtMost)->Name("SelectAtMost")->Arg(384);
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <vector>
 
+// Compiled in by distance_bytes.cc too.
+#define HWY_WANT_AVX3_DL
 #include "fewter/simd/every_target_internal.h"
 
 namespace fewter::simd {

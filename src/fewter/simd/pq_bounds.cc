@@ -81,8 +81,8 @@ class Table256 {
 };
 #else
 // In parts of 16 bytes, each but the first of a half as its difference (by exclusive or) from the one before. A look-up
-// gives 0 for an index with the top bit set: with an index that falls by 16 from part to part, a code takes in all parts
-// up to its own, and the differences leave that one's byte.
+// gives 0 for an index with the top bit set: with an index that falls by 16 from part to part, a code takes in all
+// parts up to its own, and the differences leave that one's byte.
 class Table256 {
  public:
   explicit HWY_INLINE Table256(const uint8_t* bytes) {

@@ -3,9 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Lower bounds of the sums of pq_scan.h, by tables of bytes that stay in registers while rows pass by: a scan is several
-/// times as fast as one that sums floats, and whoever wants the nearest rows computes exact sums only of those rows
-/// whose bound is near enough (the idea of André, Kermarrec and Le Scouarnec's "Cache locality is not enough", 2015).
+/// Lower bounds of the sums of pq_scan.h, by tables of bytes that stay in registers while rows pass by: a scan is
+/// several times as fast as one that sums floats, and whoever wants the nearest rows computes exact sums only of those
+/// rows whose bound is near enough (the idea of André, Kermarrec and Le Scouarnec's "Cache locality is not enough",
+/// 2015).
 ///
 /// Codes are column-major as in pq_scan.h, but `stride` is a multiple of 64, as much of every column may be read, and
 /// the codes of the first row lie at a multiple of 64 from where the columns begin. Nothing allocates; everything is

@@ -5,6 +5,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "fewter/simd/memory_share_internal.h"
 #include "fewter/simd/pq_bounds.h"
 #include "fewter/simd/pq_tables.h"
 
@@ -46,7 +47,7 @@ void BM_Bounds(benchmark::State& state) {
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * width * num_rows));
+  SetBytesRead(&state, width * num_rows);
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * num_rows * m));
 }
 

@@ -34,9 +34,9 @@ void PqTableDot(const float* query, const float* codebook, size_t m, size_t sub_
 void PqTableCrossTerms(const float* query, const float* codebook, size_t m, size_t sub_dimension, size_t num_codewords,
                        float* table);
 
-/// out[i] = what PqScan8, or for 16 codewords PqScan4, makes of row picks[i] by the table of PqTableL2, bit for bit, but
-/// straight from the codewords: for few rows, a table is not worth its making. Codes are as in pq_scan.h; `codewords`
-/// lie one after the other, codeword c of sub-vector j at (j * num_codewords + c) * sub_dimension.
+/// out[i] = what PqScan8, or for 16 codewords PqScan4, makes of row picks[i] by the table of PqTableL2, bit for bit,
+/// but straight from the codewords: for few rows, a table is not worth its making. Codes are as in pq_scan.h;
+/// `codewords` lie one after the other, codeword c of sub-vector j at (j * num_codewords + c) * sub_dimension.
 void PqDistancesL2(const float* query, const float* codewords, size_t m, size_t sub_dimension, size_t num_codewords,
                    const uint8_t* codes, size_t stride, const uint32_t* picks, size_t num_picks, float* out);
 

@@ -82,8 +82,7 @@ arrow::Result<std::shared_ptr<const PartitionStorage>> IvfIndex::ReadStorage(uin
   ARROW_ASSIGN_OR_RAISE(auto rows,
                         reader_->ReadRows(quantizer.columns(), model.first_row(partition), model.num_rows(partition)));
   const bool by_residual = state_->metric == Metric::kL2 || state_->metric == Metric::kCosine;
-  auto storage =
-      quantizer.MakeStorage(*rows, state_->layout(), by_residual ? model.centroid(partition) : nullptr);
+  auto storage = quantizer.MakeStorage(*rows, state_->layout(), by_residual ? model.centroid(partition) : nullptr);
   if (storage.ok()) return storage;
   return storage.status().WithMessage(state_->storage_file.path, ", partition ", partition, ": ",
                                       storage.status().message());

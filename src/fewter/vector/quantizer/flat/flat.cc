@@ -76,7 +76,8 @@ class FlatQuantizer final : public Quantizer {
   }
 
   arrow::Result<std::shared_ptr<const PartitionStorage>> MakeStorage(const arrow::RecordBatch& rows,
-                                                                     StorageLayout /*layout*/, const float* /*centroid*/) const override {
+                                                                     StorageLayout /*layout*/,
+                                                                     const float* /*centroid*/) const override {
     return RowMajorStorage::FromRows(format_, rows);
   }
 

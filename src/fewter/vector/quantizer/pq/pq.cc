@@ -68,7 +68,8 @@ class PqQuantizer final : public Quantizer {
     const auto shape = arrow::Buffer::FromVector(
         std::vector<uint32_t>{shape_.num_bits, shape_.num_sub_vectors, shape_.dimension, transposed_ ? 1u : 0u});
     return ipc::WriteSection(
-        *MakeOneRowBatch({kShapeColumn, kCodebookColumn}, {ArrayOver(arrow::uint32(), shape), codebook_->blocks()}), out);
+        *MakeOneRowBatch({kShapeColumn, kCodebookColumn}, {ArrayOver(arrow::uint32(), shape), codebook_->blocks()}),
+        out);
   }
 
  private:

@@ -16,8 +16,8 @@ namespace {
 
 constexpr size_t kCodewordsPerBlock = 16;
 
-// From one codeword after the other to 16 side by side (`to_blocks`), or back. The blocks follow one another through all
-// sub-vectors, as the codewords do.
+// From one codeword after the other to 16 side by side (`to_blocks`), or back. The blocks follow one another through
+// all sub-vectors, as the codewords do.
 std::vector<float> Rearranged(const PqShape& shape, const float* from, bool to_blocks) {
   const size_t sub_dimension = shape.sub_dimension();
   std::vector<float> to(shape.codebook_size());

@@ -91,8 +91,8 @@ void PqScorer::ScanPartition(size_t i, const PartitionStorage& storage, TopK* to
   if (has_bounds) bounds_->SetCentroid(partitions_[i].centroid);
   for (size_t begin = 0; begin < num_rows; begin += kRowsPerBlock) {
     const size_t rows = std::min(kRowsPerBlock, num_rows - begin);
-    // Until there are k rows a bound says nothing: the most promising rows are taken for them, unless these were many of
-    // all, or the filter may refuse them.
+    // Until there are k rows a bound says nothing: the most promising rows are taken for them, unless these were many
+    // of all, or the filter may refuse them.
     const size_t wanted = top_k->k() - top_k->size();
     const bool spares_many = wanted == 0 || (wanted <= rows / 4 && top_k->filter() == nullptr);
     if (has_bounds && spares_many) {

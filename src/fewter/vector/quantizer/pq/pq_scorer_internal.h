@@ -102,8 +102,8 @@ class PqScorer final : public QueryScorer {
 
   void ScanAll(size_t i, const Block& block, TopK* top_k);
   void ScanNear(size_t i, const Block& block, TopK* top_k);
-  /// Pushes the rows that have a bound of at most `limit`, nearest first, until one exceeds LimitFor(the threshold), and
-  /// takes their bounds away.
+  /// Pushes the rows that have a bound of at most `limit`, nearest first, until one exceeds LimitFor(the threshold),
+  /// and takes their bounds away.
   void PushNear(size_t i, const Block& block, float limit, TopK* top_k);
   float Distance(size_t i, const Block& block, uint32_t row);
 

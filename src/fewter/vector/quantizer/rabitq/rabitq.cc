@@ -45,7 +45,8 @@ class RabitqQuantizer final : public Quantizer {
   const std::vector<std::string>& columns() const override { return columns_; }
 
   arrow::Result<std::shared_ptr<const PartitionStorage>> MakeStorage(const arrow::RecordBatch& rows,
-                                                                     StorageLayout /*layout*/, const float* /*centroid*/) const override {
+                                                                     StorageLayout /*layout*/,
+                                                                     const float* /*centroid*/) const override {
     return RabitqStorage::FromRows(rows, shape_);
   }
 

@@ -101,7 +101,8 @@ class SqQuantizer final : public Quantizer {
   }
 
   arrow::Result<std::shared_ptr<const PartitionStorage>> MakeStorage(const arrow::RecordBatch& rows,
-                                                                     StorageLayout /*layout*/, const float* /*centroid*/) const override {
+                                                                     StorageLayout /*layout*/,
+                                                                     const float* /*centroid*/) const override {
     return RowMajorStorage::FromRows(format_, rows);
   }
 
