@@ -13,12 +13,12 @@ FEW_EFFORTS = {NPROBES: [5, 20, 80], EF: [20, 80, 320]}
 FAMILIES = {
     "flat": (["ivf_flat"], ["faiss flat"]),
     "pq8": (["ivf_pq8"], ["faiss pq8"]),
-    "pq4": (["ivf_pq4"], ["faiss pq4"]),
+    "pq4": (["ivf_pq4"], ["faiss pq4", "faiss pq4 residual"]),
     "sq": (["ivf_sq"], ["faiss sq"]),
     "rq1": (["ivf_rq1"], ["faiss rq1", "faiss rq1 fast scan"]),
     "rq5": (["ivf_rq5"], ["faiss rq5", "faiss rq5 fast scan"]),
     "hnsw": (["hnsw_flat", "hnsw_sq"],
-             ["faiss hnsw32", "faiss hnsw16 sq", "hnswlib", "usearch f32", "usearch bf16"]),
+             ["faiss hnsw32", "faiss hnsw16 sq", "hnswlib", "usearch"]),
 }
 
 # Of these, ours is also measured with its entries in files of a disk cache, which are mapped, beside those on the heap.

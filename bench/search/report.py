@@ -24,8 +24,8 @@ from families import FAMILIES, effort_of  # noqa: E402
 
 # The setting of the table of latencies.
 USUAL = {"nprobes": 20, "ef": 80}
-RECALLS = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99]
-SHOWN_RECALLS = 3
+# Where recalls are compared: these shares of the way from the lowest to the highest that both reach.
+SHARES = [0.25, 0.5, 0.75]
 
 
 def read(path: pathlib.Path) -> dict:
@@ -86,7 +86,7 @@ def latencies(families: dict) -> None:
 
 
 def equal_recall(families: dict) -> None:
-    """Our fastest kind of index beside each peer, at the highest recalls that both reach."""
+    """Our fastest kind of index beside each peer, at recalls that both reach."""
     print("| index | recall@10 | ours | peer | 1 thread: ours | peer | ratio | 2 threads: ours | peer | ratio |")
     print("| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for family in FAMILIES:
@@ -96,21 +96,27 @@ def equal_recall(families: dict) -> None:
         for peer, points in engines.items():
             if peer.startswith(("fewter", "pylance")):
                 continue
-            lines = [line for recall in RECALLS if (line := compare(ours, peer, points, recall)) is not None]
-            for line in lines[-SHOWN_RECALLS:]:
-                print(f"| {family} | {line}")
+            for recall in common_recalls(ours, points):
+                print(f"| {family} | {compare(ours, peer, points, recall)}")
 
 
-def compare(ours: dict, peer: str, points: dict, recall: float) -> str | None:
-    """The cells of a line; None where one of the two does not reach the recall, or the peer passes it at once."""
+def common_recalls(ours: dict, peer: dict) -> list[float]:
+    """Some of the recalls that one of ours and the peer reach with more than the least effort."""
+    def recalls(points):
+        return [figures["recall"] for figures in points.values()]
+
+    lowest = max(min(recalls(peer)), min(min(recalls(points)) for points in ours.values()))
+    highest = min(max(recalls(peer)), max(max(recalls(points)) for points in ours.values()))
+    return [lowest + share * (highest - lowest) for share in SHARES if highest > lowest]
+
+
+def compare(ours: dict, peer: str, points: dict, recall: float) -> str:
+    """The cells of a line."""
     mine = {name: rate for name, its in ours.items() if (rate := rate_at(its, 1, recall)) is not None}
-    theirs = rate_at(points, 1, recall)
-    if not mine or theirs is None or recall < min(figures["recall"] for figures in points.values()):
-        return None
     best = max(mine, key=mine.get)
-    two, their_two = rate_at(ours[best], 2, recall), rate_at(points, 2, recall)
-    return (f"{recall:.2f} | {best} | {peer} | {mine[best]:,.0f} | {theirs:,.0f} | {mine[best] / theirs:.2f} "
-            f"| {two:,.0f} | {their_two:,.0f} | {two / their_two:.2f} |")
+    rates = [rate_at(its, threads, recall) for threads in (1, 2) for its in (ours[best], points)]
+    cells = [f"{rates[i]:,.0f} | {rates[i + 1]:,.0f} | {rates[i] / rates[i + 1]:.2f}" for i in (0, 2)]
+    return f"{recall:.3f} | {best} | {peer} | {' | '.join(cells)} |"
 
 
 def plot(corpus: str, families: dict, path: pathlib.Path) -> None:
