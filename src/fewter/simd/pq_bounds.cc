@@ -100,12 +100,20 @@ class Table256 {
   HWY_INLINE Bytes Half(Bytes codes, size_t first) const {
     const hn::RebindToSigned<ByteTag> tag;
     auto index = hn::BitCast(tag, codes);
-    Bytes found = hn::TableLookupBytesOr0(parts_[first], codes);
+    Bytes found = LookUp(parts_[first], codes);
     for (size_t i = first + 1; i < first + 8; ++i) {
       index = hn::SaturatedSub(index, hn::Set(tag, 16));
-      found = hn::Xor(found, hn::TableLookupBytesOr0(parts_[i], hn::BitCast(ByteTag(), index)));
+      found = hn::Xor(found, LookUp(parts_[i], hn::BitCast(ByteTag(), index)));
     }
     return found;
+  }
+
+  // By the top bit and the lowest four; x86 does not look at the others.
+  static HWY_INLINE Bytes LookUp(Bytes part, Bytes index) {
+#if !HWY_ARCH_X86 || HWY_TARGET == HWY_EMU128
+    index = hn::And(index, hn::Set(ByteTag(), 0x8f));
+#endif
+    return hn::TableLookupBytesOr0(part, index);
   }
 
   Bytes parts_[16];
