@@ -15,7 +15,8 @@ HWY_BEFORE_NAMESPACE();
 namespace fewter::simd::HWY_NAMESPACE {
 namespace {
 
-#if HWY_TARGET == HWY_AVX3_DL
+// clang 16 fails on the assembly.
+#if HWY_TARGET == HWY_AVX3_DL && !HWY_COMPILER_CLANG
 using ByteTag = hn::Full512<uint8_t>;
 using WordTag = hn::Full512<int32_t>;
 
