@@ -19,7 +19,7 @@ import usearch.index  # noqa: E402
 from corpora import Corpus  # noqa: E402
 from families import EF, NPROBES  # noqa: E402
 
-# Of a row in a graph, twice as many in the lowest layer: as many as Lance gives it, and what usearch does without asking.
+# Of a row in a graph, twice as many in the lowest layer: as many as Lance gives it, and what usearch has by default.
 LANCE_LINKS, USEARCH_LINKS = 20, 16
 
 

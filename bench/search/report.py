@@ -120,23 +120,25 @@ def compare(ours: dict, peer: str, points: dict, recall: float) -> str:
 
 
 def plot(corpus: str, families: dict, path: pathlib.Path) -> None:
+    """A picture for each family, of one thread."""
     shown = [family for family in FAMILIES if family in families]
-    figure, axes = plt.subplots(len(shown), 2, figsize=(10, 3 * len(shown)), squeeze=False, layout="constrained")
-    for row, family in zip(axes, shown):
-        for axis, threads in zip(row, (1, 2)):
-            for engine, points in families[family].items():
-                if "mapped" in engine:
-                    continue
-                line = curve(points, threads)
-                ours = engine.startswith("fewter")
-                axis.plot(*zip(*line), label=engine, marker="o", markersize=3, linewidth=2 if ours else 1)
-            axis.set_yscale("log")
-            axis.set_title(f"{family}, {threads} thread{'s' if threads > 1 else ''}", fontsize=9)
-            axis.set_xlabel("recall@10", fontsize=8)
-            axis.set_ylabel("queries/s", fontsize=8)
-            axis.yaxis.set_minor_locator(NullLocator())
-            axis.grid(True, linewidth=0.3)
-            axis.legend(fontsize=6)
+    rows = math.ceil(len(shown) / 2)
+    figure, axes = plt.subplots(rows, 2, figsize=(10, 3 * rows), squeeze=False, layout="constrained")
+    for axis in axes.flat[len(shown):]:
+        axis.axis("off")
+    for axis, family in zip(axes.flat, shown):
+        for engine, points in families[family].items():
+            if "mapped" in engine:
+                continue
+            line = curve(points, 1)
+            axis.plot(*zip(*line), label=engine, marker="o", markersize=3, linewidth=2 if "fewter" in engine else 1)
+        axis.set_yscale("log")
+        axis.yaxis.set_minor_locator(NullLocator())
+        axis.set_title(family, fontsize=9)
+        axis.set_xlabel("recall@10", fontsize=8)
+        axis.set_ylabel("queries/s, 1 thread", fontsize=8)
+        axis.grid(True, linewidth=0.3)
+        axis.legend(fontsize=6)
     figure.suptitle(corpus)
     figure.savefig(path, metadata={"Date": None})
 
@@ -148,7 +150,7 @@ def main() -> None:
     options = parser.parse_args()
     # Text as text, and the same bytes from the same figures.
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "fewter"})
-    for corpus, families in read(options.work / "results.jsonl").items():
+    for corpus, families in sorted(read(options.work / "results.jsonl").items()):
         print(f"\n### {corpus}\n")
         latencies(families)
         print()
