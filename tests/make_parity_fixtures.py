@@ -221,8 +221,13 @@ class Fixtures:
                 graph = "HNSW" in kind
                 self.record(name, queries, [1, 10], [1, 3], [{}, {"filter": "id % 3 = 0"}], graph)
 
-    def kind(self, name, kind, metric, dtype, dimension, bits) -> None:
-        vectors = self.gaussian(1100, dimension).astype(dtype)
+        # Partitions so large that a graph is walked, where those above are small enough to be scanned.
+        for kind in ["IVF_HNSW_FLAT", "IVF_HNSW_PQ", "IVF_HNSW_SQ"]:
+            for metric in METRICS:
+                self.kind(f"walk_{kind.lower()}_{metric}", kind, metric, np.float32, 16, None, rows=8000)
+
+    def kind(self, name, kind, metric, dtype, dimension, bits, rows=1100) -> None:
+        vectors = self.gaussian(rows, dimension).astype(dtype)
         graph = "HNSW" in kind
         dataset = self.indexed(name, vectors, kind, metric, 4, 16 if "PQ" in kind else None, bits, max_rows_per_file=400)
         dataset.delete("id % 10 = 3")

@@ -36,7 +36,9 @@ class Partition {
 
   /// Pushes the nearest rows, as the i-th of the partitions that `scorer` is turned to.
   void Search(const SubIndexSearchOptions& options, size_t i, QueryScorer* scorer, TopK* top_k) const {
-    if (sub_index_ == nullptr) return scorer->ScanPartition(i, *storage_, top_k);
+    if (sub_index_ == nullptr || sub_index_->IsBeatenByScan(options, *top_k)) {
+      return scorer->ScanPartition(i, *storage_, top_k);
+    }
     sub_index_->Search(options, i, *storage_, scorer, top_k);
   }
 

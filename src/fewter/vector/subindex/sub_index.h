@@ -47,6 +47,9 @@ class SubIndex {
   /// As PartitionStorage::ToBatch.
   virtual std::shared_ptr<arrow::RecordBatch> ToBatch() const = 0;
 
+  /// Whether it costs less to compare every row than to search: then nobody does, since no row is missed that way.
+  virtual bool IsBeatenByScan(const SubIndexSearchOptions& options, const TopK& top_k) const = 0;
+
   /// Pushes the nearest rows of the i-th of the partitions that `scorer` is turned to, as far as the search finds them:
   /// at most top_k->k(), of those that its filter and bounds let pass.
   virtual void Search(const SubIndexSearchOptions& options, size_t i, const PartitionStorage& storage,

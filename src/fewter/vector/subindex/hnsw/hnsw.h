@@ -19,6 +19,9 @@
 /// pass the filter, they are compared one by one instead: a walk would hardly meet them. Of pylance's approx_mode
 /// "fast" the walk that hops over filtered rows is left out; filters are searched as under "normal".
 ///
+/// Small partitions are not walked at all: where a walk would compare the query with a good part of the rows, a scan of
+/// all is faster and misses none (SubIndex::IsBeatenByScan).
+///
 /// Every partition is searched as if it were alone, as Lance does: what other partitions brought into the TopK does not
 /// end a walk early.
 

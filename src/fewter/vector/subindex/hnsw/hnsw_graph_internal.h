@@ -46,6 +46,7 @@ class HnswGraph final : public SubIndex {
   uint32_t num_rows() const override { return num_rows_; }
   int64_t SizeInBytes() const override;
   std::shared_ptr<arrow::RecordBatch> ToBatch() const override;
+  bool IsBeatenByScan(const SubIndexSearchOptions& options, const TopK& top_k) const override;
   void Search(const SubIndexSearchOptions& options, size_t i, const PartitionStorage& storage, QueryScorer* scorer,
               TopK* top_k) const override;
 

@@ -156,6 +156,20 @@ struct World {
   }
 };
 
+TEST(Hnsw, SmallGraphsAreNotWorthAWalk) {
+  const World small(300, 2, 1), large(1000, 2, 1);
+  const auto is_beaten = [](const World& world, size_t k, uint32_t ef) {
+    return world.graph->IsBeatenByScan({.ef = ef}, TopK(k));
+  };
+  EXPECT_TRUE(is_beaten(small, 1, 0));
+  EXPECT_TRUE(is_beaten(small, 10, 10));
+  EXPECT_FALSE(is_beaten(large, 10, 0));
+  EXPECT_TRUE(is_beaten(large, 10, 100));
+  EXPECT_TRUE(is_beaten(large, 100, 0));
+  EXPECT_TRUE(is_beaten(large, std::numeric_limits<size_t>::max() / 2, 0));
+  EXPECT_TRUE(is_beaten(large, 10, std::numeric_limits<uint32_t>::max()));
+}
+
 TEST(Hnsw, FindsWhatTheAlgorithmFinds) {
   size_t exact = 0, searches = 0;
   for (uint32_t seed = 0; seed < 10; ++seed) {
