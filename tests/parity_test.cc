@@ -114,8 +114,8 @@ size_t CountNearest(const std::vector<Neighbor>& rows, const std::set<uint64_t>&
 }
 
 /// A walk along a graph may find other rows, and a row that both find has one distance. Where a row is farther than
-/// pylance's at its place, it must not find fewer of the nearest, all such answers together; of rows that are no farther
-/// by their estimates, which of them are truly the nearest is the estimates' luck.
+/// pylance's at its place, it must not find fewer of the nearest, all such answers together; of rows that are no
+/// farther by their estimates, which of them are truly the nearest is the estimates' luck.
 void ExpectAsGoodRows(const std::vector<Neighbor>& actual, const Expectation& expected, float rounding,
                       int64_t* advantage) {
   EXPECT_EQ(actual.size(), expected.rows.size());
