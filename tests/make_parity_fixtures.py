@@ -221,11 +221,6 @@ class Fixtures:
                 graph = "HNSW" in kind
                 self.record(name, queries, [1, 10], [1, 3], [{}, {"filter": "id % 3 = 0"}], graph)
 
-        # Partitions so large that a graph is walked, where those above are small enough to be scanned.
-        for kind in ["IVF_HNSW_FLAT", "IVF_HNSW_PQ", "IVF_HNSW_SQ"]:
-            for metric in METRICS:
-                self.kind(f"walk_{kind.lower()}_{metric}", kind, metric, np.float32, 16, None, rows=8000)
-
     def kind(self, name, kind, metric, dtype, dimension, bits, rows=1100) -> None:
         vectors = self.gaussian(rows, dimension).astype(dtype)
         graph = "HNSW" in kind
@@ -235,6 +230,13 @@ class Fixtures:
         if graph:
             options += [{"ef": 100}, {"ef": 300, "refine": 2}]
         self.record(name, self.queries(vectors), [1, 10], [1, 4], options, graph)
+
+    def walks(self) -> None:
+        """Partitions so large that graphs are walked; those of every_kind are small enough to be scanned."""
+        self.rng = np.random.default_rng(21)
+        for kind in ["IVF_HNSW_FLAT", "IVF_HNSW_PQ", "IVF_HNSW_SQ"]:
+            for metric in METRICS:
+                self.kind(f"walk_{kind.lower()}_{metric}", kind, metric, np.float32, 16, None, rows=5000)
 
     def search_options(self) -> None:
         for kind, metric, sub_vectors in [("IVF_FLAT", "l2", None), ("IVF_FLAT", "cosine", None), ("IVF_PQ", "l2", 4),
@@ -277,6 +279,7 @@ def main() -> None:
     fixtures.changed_after_indexing()
     fixtures.search_options()
     fixtures.every_kind()
+    fixtures.walks()
 
 
 if __name__ == "__main__":

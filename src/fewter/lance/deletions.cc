@@ -22,8 +22,10 @@ constexpr int64_t kSlack = 1 << 20;
 
 /// The Arrow file holds one batch of one column, the offsets in the order of their deletion.
 arrow::Result<std::vector<uint32_t>> ParseArrowFile(const std::shared_ptr<arrow::Buffer>& bytes, uint64_t num_deleted) {
-  // A compressed body says how long it will be; the cap is why we need not believe it.
-  arrow::CappedMemoryPool pool(arrow::default_memory_pool(), 3 * bytes->size() + kSlack);
+  // A compressed body says how long it will be; the cap is why we need not believe it. It looks at what the pool below
+  // has given to anyone, which must not be the whole process.
+  arrow::ProxyMemoryPool given(arrow::default_memory_pool());
+  arrow::CappedMemoryPool pool(&given, 3 * bytes->size() + kSlack);
   arrow::ipc::IpcReadOptions options;
   options.memory_pool = &pool;
   options.use_threads = false;
