@@ -38,22 +38,46 @@ arrow::Result<std::shared_ptr<const IvfIndexState>> GetState(const lance::Object
   return state;
 }
 
+/// Newer ones may mean something else by the same files. Lance has not got beyond 2, that of IVF_RQ.
+constexpr int32_t kNewestIndexVersion = 2;
+
+arrow::Status CheckMetadata(const lance::Manifest& manifest, const lance::IndexMetadata& metadata) {
+  if (metadata.index_version > kNewestIndexVersion) {
+    return arrow::Status::NotImplemented(
+        manifest.path, ": index '", metadata.name, "' has version ", metadata.index_version,
+        ", newer than this reader: search without it, or build it again with a release "
+        "that writes version ",
+        kNewestIndexVersion, " or earlier");
+  }
+  if (metadata.fragments) return arrow::Status::OK();
+  return arrow::Status::NotImplemented(manifest.path, ": index '", metadata.name,
+                                       "' does not say which fragments it covers");
+}
+
 }  // namespace
 
 arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<const lance::ObjectStore>& store,
                                                           const lance::Manifest& manifest,
                                                           const lance::IndexMetadata& metadata,
+                                                          std::shared_ptr<const RowMoves> moves,
                                                           const Session& session) {
-  if (!metadata.fragments) {
-    return arrow::Status::NotImplemented(manifest.path, ": index '", metadata.name,
-                                         "' does not say which fragments it covers");
-  }
-  const WeakCache cache(SegmentCache(session.cache(), metadata));
+  ARROW_RETURN_NOT_OK(CheckMetadata(manifest, metadata));
+  const Cache of_segment = SegmentCache(session.cache(), metadata);
+  const WeakCache cache(of_segment);
   ARROW_ASSIGN_OR_RAISE(auto state, GetState(*store, cache, metadata));
   auto segment = std::make_shared<Segment>();
   auto reader = std::make_shared<LazyPartitionReader>(store, cache, *state);
-  segment->index = std::make_shared<IvfIndex>(std::move(state), cache, std::move(reader), session.io_executor());
-  ARROW_ASSIGN_OR_RAISE(segment->live_rows, ReadLiveRows(*store, manifest, *metadata.fragments));
+  segment->keeps_deleted_rows = metadata.row_ids_are_old && state->layout() == StorageLayout::kRandomAccess;
+  if (metadata.row_ids_are_old) {
+    // Partitions hold row ids; another fragment reuse index makes others of them.
+    const WeakCache partitions(of_segment.Child(manifest.fragment_reuse->uuid.ToString()));
+    segment->index = std::make_shared<IvfIndex>(std::move(state), partitions, std::move(reader), session.io_executor(),
+                                                std::move(moves));
+  } else {
+    segment->index = std::make_shared<IvfIndex>(std::move(state), cache, std::move(reader), session.io_executor());
+  }
+  ARROW_ASSIGN_OR_RAISE(segment->live_rows,
+                        ReadLiveRows(*store, manifest, *metadata.fragments, segment->keeps_deleted_rows));
   return segment;
 }
 
