@@ -1,3 +1,5 @@
+// As hamming.cc: the tests run on this target too.
+#define HWY_WANT_AVX3_DL
 #include "fewter/simd/hamming.h"
 
 #include <bit>

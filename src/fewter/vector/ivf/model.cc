@@ -1,8 +1,10 @@
 #include "fewter/vector/ivf/model.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "fewter/simd/distance.h"
 #include "fewter/simd/hamming.h"
@@ -10,6 +12,40 @@
 #include "fewter/vector/element_type.h"
 
 namespace fewter {
+namespace {
+
+/// Centroids that stay in the first-level cache while queries pass by, and the queries that stay in the second-level
+/// one.
+constexpr size_t kTileBytes = 24 << 10;
+constexpr size_t kQueriesPerPass = 64;
+
+/// In the order of the floats, and of equal ones by the number. A distance to a centroid with a NaN comes last instead
+/// of breaking the order.
+uint64_t SortKey(float distance, uint32_t number) {
+  const float value = std::isnan(distance) ? std::numeric_limits<float>::infinity() : distance + 0.0F;
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint32_t ascending = (bits >> 31) != 0 ? ~bits : bits | 0x80000000U;
+  return uint64_t{ascending} << 32 | number;
+}
+
+RankedPartition FromSortKey(uint64_t key) {
+  const auto ascending = static_cast<uint32_t>(key >> 32);
+  const uint32_t bits = (ascending >> 31) != 0 ? ascending & 0x7FFFFFFFU : ~ascending;
+  return {std::bit_cast<float>(bits), static_cast<uint32_t>(key)};
+}
+
+std::vector<RankedPartition> NearestOf(std::span<const float> distances, uint32_t nprobes) {
+  std::vector<uint64_t> keys(distances.size());
+  for (size_t i = 0; i < keys.size(); ++i) keys[i] = SortKey(distances[i], static_cast<uint32_t>(i));
+  const auto wanted = static_cast<ptrdiff_t>(std::min<size_t>(nprobes, keys.size()));
+  std::nth_element(keys.begin(), keys.begin() + wanted, keys.end());
+  std::sort(keys.begin(), keys.begin() + wanted);
+  std::vector<RankedPartition> ranked(static_cast<size_t>(wanted));
+  std::transform(keys.begin(), keys.begin() + wanted, ranked.begin(), FromSortKey);
+  return ranked;
+}
+
+}  // namespace
 
 arrow::Result<std::shared_ptr<const IvfModel>> IvfModel::Make(uint32_t dimension,
                                                               std::shared_ptr<arrow::Array> centroids,
@@ -52,35 +88,46 @@ int64_t IvfModel::SizeInBytes() const {
          lengths_->length() * static_cast<int64_t>(sizeof(uint64_t) + sizeof(uint32_t));
 }
 
-std::vector<float> IvfModel::DistancesTo(const float* query, Metric metric) const {
-  const uint32_t partitions = num_partitions();
-  std::vector<float> distances(partitions);
+void IvfModel::ComputeDistances(const float* query, Metric metric, uint32_t first, uint32_t count, float* out) const {
+  const size_t begin = size_t{first} * dimension_;
   if (is_binary()) {
     const std::vector<uint8_t> bytes = ToBytes(query, dimension_);
-    simd::HammingRows(bytes.data(), Values<uint8_t>(), partitions, dimension_, distances.data());
+    simd::HammingRows(bytes.data(), Values<uint8_t>() + begin, count, dimension_, out);
   } else if (metric == Metric::kDot) {
-    simd::DotRows(query, Values<float>(), partitions, dimension_, distances.data());
-    for (float& distance : distances) distance = 1.0F - distance;
+    simd::DotRows(query, Values<float>() + begin, count, dimension_, out);
+    for (uint32_t i = 0; i < count; ++i) out[i] = 1.0F - out[i];
   } else {
-    simd::L2SquaredRows(query, Values<float>(), partitions, dimension_, distances.data());
+    simd::L2SquaredRows(query, Values<float>() + begin, count, dimension_, out);
   }
-  return distances;
 }
 
 std::vector<RankedPartition> IvfModel::SelectPartitions(const float* query, Metric metric, uint32_t nprobes) const {
+  std::vector<float> distances(num_partitions());
+  ComputeDistances(query, metric, 0, num_partitions(), distances.data());
+  return NearestOf(distances, nprobes);
+}
+
+std::vector<std::vector<RankedPartition>> IvfModel::SelectPartitionsMany(const float* queries, size_t num_queries,
+                                                                         Metric metric, uint32_t nprobes) const {
   const uint32_t partitions = num_partitions();
-  const std::vector<float> distances = DistancesTo(query, metric);
-  std::vector<RankedPartition> ranked(partitions);
-  for (uint32_t i = 0; i < partitions; ++i) {
-    // A centroid with a NaN comes last instead of breaking the order.
-    ranked[i] = {std::isnan(distances[i]) ? std::numeric_limits<float>::infinity() : distances[i], i};
+  const auto tile = static_cast<uint32_t>(std::max<size_t>(1, kTileBytes / (dimension_ * sizeof(float))));
+  std::vector<std::vector<RankedPartition>> ranked;
+  ranked.reserve(num_queries);
+  std::vector<float> distances;
+  for (size_t begin = 0; begin < num_queries; begin += kQueriesPerPass) {
+    const size_t count = std::min(kQueriesPerPass, num_queries - begin);
+    distances.resize(count * partitions);
+    for (uint32_t first = 0; first < partitions; first += tile) {
+      const uint32_t size = std::min(tile, partitions - first);
+      for (size_t i = 0; i < count; ++i) {
+        ComputeDistances(queries + (begin + i) * dimension_, metric, first, size,
+                         distances.data() + i * partitions + first);
+      }
+    }
+    for (size_t i = 0; i < count; ++i) {
+      ranked.push_back(NearestOf({distances.data() + i * partitions, partitions}, nprobes));
+    }
   }
-  const auto before = [](const RankedPartition& a, const RankedPartition& b) {
-    return a.distance != b.distance ? a.distance < b.distance : a.partition < b.partition;
-  };
-  const auto wanted = static_cast<ptrdiff_t>(std::min(nprobes, partitions));
-  std::partial_sort(ranked.begin(), ranked.begin() + wanted, ranked.end(), before);
-  ranked.resize(static_cast<size_t>(wanted));
   return ranked;
 }
 

@@ -16,6 +16,7 @@ namespace fewter {
 struct RankedPartition {
   float distance = 0;
   uint32_t partition = 0;
+  bool operator==(const RankedPartition&) const = default;
 };
 
 /// The coarse quantizer of an inverted file (IVF): one centroid a partition, and where each partition's rows lie in
@@ -54,6 +55,11 @@ class IvfModel {
   /// 1 - <q, c>, Hamming by differing bits (of elements that are whole numbers from 0 to 255), as Lance does.
   std::vector<RankedPartition> SelectPartitions(const float* query, Metric metric, uint32_t nprobes) const;
 
+  /// The same of each of `num_queries` queries, which follow one another. Each centroid is fetched from memory once for
+  /// many of them.
+  std::vector<std::vector<RankedPartition>> SelectPartitionsMany(const float* queries, size_t num_queries,
+                                                                 Metric metric, uint32_t nprobes) const;
+
  private:
   IvfModel() = default;
 
@@ -61,7 +67,8 @@ class IvfModel {
   const T* Values() const {
     return centroids_->data()->GetValues<T>(1);
   }
-  std::vector<float> DistancesTo(const float* query, Metric metric) const;
+  /// out[i] = the distance from the query to centroid first + i, for i below `count`.
+  void ComputeDistances(const float* query, Metric metric, uint32_t first, uint32_t count, float* out) const;
 
   uint32_t dimension_ = 0;
   uint64_t total_rows_ = 0;

@@ -15,8 +15,8 @@ arrow::Status RowMajorFormat::Check(const PartitionStorage& storage) const {
   const StorageParameters ours = Parameters(), theirs = storage.Parameters();
   if (theirs == ours) return arrow::Status::OK();
   return arrow::Status::Invalid(ToString(kind), " storage: expected vectors of ", dimension, " ",
-                                ToString(element_type), ", parameters ", ours[0], " and ", ours[1], ", not ", theirs[0],
-                                " and ", theirs[1]);
+                                ToString(element_type), ", parameters ", ours[0], ", ", ours[1], " and ", ours[2],
+                                ", not ", theirs[0], ", ", theirs[1], " and ", theirs[2]);
 }
 
 arrow::Result<std::shared_ptr<const PartitionStorage>> RowMajorStorage::FromRows(const RowMajorFormat& format,
@@ -45,8 +45,17 @@ arrow::Result<std::shared_ptr<const PartitionStorage>> RowMajorStorage::FromBatc
 }
 
 std::shared_ptr<arrow::RecordBatch> RowMajorStorage::ToBatch() const {
-  return MakeOneRowBatch({kRowIdColumn, format_.batch_column},
-                         {ArrayOver(arrow::uint64(), row_ids_), ArrayOver(ArrowTypeOf(format_.element_type), values_)});
+  return MakeBatch({}, {});
+}
+
+std::shared_ptr<arrow::RecordBatch> RowMajorStorage::MakeBatch(const std::vector<std::string>& more_names,
+                                                               const arrow::ArrayVector& more_arrays) const {
+  std::vector<std::string> names = {kRowIdColumn, format_.batch_column};
+  arrow::ArrayVector arrays = {ArrayOver(arrow::uint64(), row_ids_),
+                               ArrayOver(ArrowTypeOf(format_.element_type), values_)};
+  names.insert(names.end(), more_names.begin(), more_names.end());
+  arrays.insert(arrays.end(), more_arrays.begin(), more_arrays.end());
+  return MakeOneRowBatch(names, arrays);
 }
 
 arrow::Result<std::shared_ptr<const PartitionStorage>> RowMajorStorage::Select(std::span<const uint32_t> rows,

@@ -23,7 +23,8 @@
 #include "fewter/vector/top_k.h"
 
 /// What the kinds have in common that keep a value per dimension, row after row without padding: flat, binary and SQ.
-/// Such rows serve scans and graphs alike, so their storages are the same in every layout.
+/// Such rows serve scans and graphs alike, so their storages are the same in every layout; flat ones for scans have
+/// sketches besides (see flat/flat_storage_internal.h).
 
 namespace fewter {
 
@@ -35,17 +36,18 @@ struct RowMajorFormat {
   /// Of auxiliary.idx, and of a storage's batch.
   const char* file_column = nullptr;
   const char* batch_column = nullptr;
+  bool has_sketch = false;
 
-  /// In an entry's header: the dimension, then the element type if the kind does not imply it.
+  /// In an entry's header: the dimension, then the element type if the kind does not imply it, then 1 for sketches.
   StorageParameters Parameters() const {
-    return {dimension, kind == StorageKind::kFlat ? static_cast<uint32_t>(element_type) : 0};
+    return {dimension, kind == StorageKind::kFlat ? static_cast<uint32_t>(element_type) : 0, has_sketch ? 1U : 0U};
   }
 
   /// For Quantizer::CheckStorage.
   arrow::Status Check(const PartitionStorage& storage) const;
 };
 
-class RowMajorStorage final : public PartitionStorage {
+class RowMajorStorage : public PartitionStorage {
  public:
   /// From rows of auxiliary.idx; no copy of what is aligned. Invalid, naming the column, if they do not fit.
   static arrow::Result<std::shared_ptr<const PartitionStorage>> FromRows(const RowMajorFormat& format,
@@ -70,9 +72,15 @@ class RowMajorStorage final : public PartitionStorage {
   arrow::Result<std::shared_ptr<const PartitionStorage>> Select(std::span<const uint32_t> rows,
                                                                 std::vector<uint64_t> row_ids) const override;
 
+  const RowMajorFormat& format() const { return format_; }
   /// The first row, 64-byte aligned.
   const uint8_t* values() const { return values_->data(); }
   size_t row_bytes() const { return size_t{format_.dimension} * SizeOf(format_.element_type); }
+
+ protected:
+  /// Row ids and values, and what a derived storage has besides.
+  std::shared_ptr<arrow::RecordBatch> MakeBatch(const std::vector<std::string>& more_names,
+                                                const arrow::ArrayVector& more_arrays) const;
 
  private:
   RowMajorFormat format_;

@@ -154,10 +154,10 @@ inline TestPartition TestPartitionOf(std::shared_ptr<const Quantizer> quantizer,
   return {std::move(quantizer), std::make_shared<const Partition>(std::move(storage)), std::move(rows), layout};
 }
 
-inline TestPartition FlatTestPartition(uint32_t dimension, size_t num_rows, ElementType type = ElementType::kFloat32) {
+inline TestPartition FlatTestPartition(uint32_t dimension, size_t num_rows, ElementType type = ElementType::kFloat32,
+                                       StorageLayout layout = StorageLayout::kRandomAccess) {
   return TestPartitionOf(FlatQuantizerOf(dimension, type),
-                         FlatRows(RandomFloats(num_rows * dimension, 1), dimension, type),
-                         StorageLayout::kRandomAccess);
+                         FlatRows(RandomFloats(num_rows * dimension, 1), dimension, type), layout);
 }
 
 inline TestPartition BinaryTestPartition(uint32_t dimension, size_t num_rows) {
@@ -231,6 +231,8 @@ inline constexpr NamedTestPartition kTestPartitions[] = {
     {"flat", [](size_t n) { return FlatTestPartition(3, n); }},
     {"flat of halves", [](size_t n) { return FlatTestPartition(5, n, ElementType::kFloat16); }},
     {"flat of doubles", [](size_t n) { return FlatTestPartition(3, n, ElementType::kFloat64); }},
+    {"flat with sketches",
+     [](size_t n) { return FlatTestPartition(33, n, ElementType::kFloat32, StorageLayout::kScan); }},
     {"binary", [](size_t n) { return BinaryTestPartition(3, n); }},
     {"SQ", [](size_t n) { return SqTestPartition(5, n); }},
     {"PQ of 8 bits", [](size_t n) { return PqTestPartition(8, 3, 6, n); }},

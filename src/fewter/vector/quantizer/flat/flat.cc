@@ -1,14 +1,13 @@
 #include "fewter/vector/quantizer/flat/flat.h"
 
-#include <algorithm>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include <arrow/status.h>
 #include <nlohmann/json.hpp>
 
-#include "fewter/simd/distance.h"
+#include "fewter/vector/quantizer/flat/flat_scorer_internal.h"
+#include "fewter/vector/quantizer/flat/flat_storage_internal.h"
 #include "fewter/vector/quantizer/row_major_internal.h"
 #include "fewter/vector/quantizer/storage_buffers_internal.h"
 
@@ -29,35 +28,6 @@ arrow::Status CheckIsFloat(ElementType type) {
   return arrow::Status::Invalid("flat storage: element type ", ToString(type));
 }
 
-/// `Element` as the kernels call it.
-template <typename Element>
-class FlatScorer final : public RowMajorScorer {
- public:
-  FlatScorer(const float* query, uint32_t dimension, Metric metric)
-      : query_(query, query + dimension), metric_(metric) {}
-
- protected:
-  void Score(const uint8_t* values, size_t num_rows, const uint32_t* picks, float* out) override {
-    const auto* vectors = reinterpret_cast<const Element*>(values);
-    switch (metric_) {
-      case Metric::kCosine:
-        // The norms too, though both sides are normalised: a vector without a direction must give NaN, not 1.
-        simd::CosineDistanceRows(query_.data(), vectors, num_rows, query_.size(), out, picks);
-        break;
-      case Metric::kDot:
-        simd::DotRows(query_.data(), vectors, num_rows, query_.size(), out, picks);
-        std::transform(out, out + num_rows, out, [](float product) { return 1.0f - product; });
-        break;
-      default:
-        simd::L2SquaredRows(query_.data(), vectors, num_rows, query_.size(), out, picks);
-    }
-  }
-
- private:
-  std::vector<std::conditional_t<std::is_same_v<Element, double>, double, float>> query_;
-  Metric metric_;
-};
-
 class FlatQuantizer final : public Quantizer {
  public:
   explicit FlatQuantizer(const RowMajorFormat& format) : format_(format) {}
@@ -76,24 +46,20 @@ class FlatQuantizer final : public Quantizer {
   }
 
   arrow::Result<std::shared_ptr<const PartitionStorage>> MakeStorage(const arrow::RecordBatch& rows,
-                                                                     StorageLayout /*layout*/,
+                                                                     StorageLayout layout,
                                                                      const float* /*centroid*/) const override {
-    return RowMajorStorage::FromRows(format_, rows);
+    const RowMajorFormat format = FormatIn(layout);
+    ARROW_ASSIGN_OR_RAISE(auto storage, RowMajorStorage::FromRows(format, rows));
+    if (!format.has_sketch) return storage;
+    return FlatStorage::FromRows(static_cast<const RowMajorStorage&>(*storage));
   }
 
-  arrow::Status CheckStorage(const PartitionStorage& storage, StorageLayout /*layout*/) const override {
-    return format_.Check(storage);
+  arrow::Status CheckStorage(const PartitionStorage& storage, StorageLayout layout) const override {
+    return FormatIn(layout).Check(storage);
   }
 
   std::unique_ptr<QueryScorer> MakeScorer(const float* query, const ScorerOptions& options) const override {
-    switch (format_.element_type) {
-      case ElementType::kFloat16:
-        return std::make_unique<FlatScorer<simd::Half>>(query, format_.dimension, options.metric);
-      case ElementType::kFloat64:
-        return std::make_unique<FlatScorer<double>>(query, format_.dimension, options.metric);
-      default:
-        return std::make_unique<FlatScorer<float>>(query, format_.dimension, options.metric);
-    }
+    return MakeFlatScorer(format_.element_type, query, format_.dimension, options.metric);
   }
 
   arrow::Status Serialize(arrow::io::OutputStream* out) const override {
@@ -101,6 +67,12 @@ class FlatQuantizer final : public Quantizer {
   }
 
  private:
+  RowMajorFormat FormatIn(StorageLayout layout) const {
+    RowMajorFormat format = format_;
+    format.has_sketch = FlatStorage::HasSketch(format.element_type, format.dimension, layout);
+    return format;
+  }
+
   RowMajorFormat format_;
 };
 
@@ -108,7 +80,11 @@ arrow::Result<std::shared_ptr<const PartitionStorage>> StorageFromBatch(
     const std::shared_ptr<arrow::RecordBatch>& batch, uint32_t num_rows, const StorageParameters& parameters) {
   ARROW_ASSIGN_OR_RAISE(const ElementType type, ElementTypeFrom(parameters[1]));
   ARROW_RETURN_NOT_OK(CheckIsFloat(type));
-  return RowMajorStorage::FromBatch(FormatOf(parameters[0], type), *batch, num_rows, parameters);
+  RowMajorFormat format = FormatOf(parameters[0], type);
+  format.has_sketch = parameters[2] == 1;
+  ARROW_ASSIGN_OR_RAISE(auto storage, RowMajorStorage::FromBatch(format, *batch, num_rows, parameters));
+  if (!format.has_sketch) return storage;
+  return FlatStorage::FromBatch(static_cast<const RowMajorStorage&>(*storage), *batch);
 }
 
 arrow::Result<std::shared_ptr<const Quantizer>> QuantizerFromSections(ipc::SectionReader* sections) {

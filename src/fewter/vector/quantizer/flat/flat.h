@@ -7,6 +7,9 @@
 
 /// FLAT: the vectors themselves, float32, float16 or float64 as in the column. For cosine Lance stores them normalised.
 ///
+/// Partitions without a graph keep a sketch of a byte an element beside each vector, which bounds the distance: a scan
+/// reads the sketches, and of the vectors few (flat_storage_internal.h). Results are those of a scan of all vectors.
+///
 /// Sums are float32, over float64 vectors float64. Bytes are a kind of their own, see flat_binary/.
 
 namespace fewter {

@@ -198,8 +198,8 @@ TEST(Flat, StoragesOfAnotherShapeAreRefused) {
     return quantizer->CheckStorage(test.partition->storage(), StorageLayout::kScan).message();
   };
   EXPECT_EQ(error(storage_test::FlatTestPartition(8, 3)), "");
-  EXPECT_THAT(error(storage_test::FlatTestPartition(9, 3)), HasSubstr("parameters 8 and 0, not 9 and 0"));
-  EXPECT_THAT(error(storage_test::FlatTestPartition(8, 3, ElementType::kFloat64)), HasSubstr("not 8 and 2"));
+  EXPECT_THAT(error(storage_test::FlatTestPartition(9, 3)), HasSubstr("parameters 8, 0 and 0, not 9, 0 and 0"));
+  EXPECT_THAT(error(storage_test::FlatTestPartition(8, 3, ElementType::kFloat64)), HasSubstr("not 8, 2 and 0"));
   EXPECT_THAT(error(storage_test::PqTestPartition(8, 8, 8, 3)), HasSubstr("expected flat, not PQ"));
 }
 

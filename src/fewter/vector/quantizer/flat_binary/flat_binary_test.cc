@@ -102,7 +102,7 @@ TEST(FlatBinary, StoragesOfAnotherShapeAreRefused) {
     return quantizer->CheckStorage(test.partition->storage(), StorageLayout::kScan).message();
   };
   EXPECT_EQ(error(BinaryTestPartition(8, 3)), "");
-  EXPECT_THAT(error(BinaryTestPartition(9, 3)), HasSubstr("parameters 8 and 0, not 9 and 0"));
+  EXPECT_THAT(error(BinaryTestPartition(9, 3)), HasSubstr("parameters 8, 0 and 0, not 9, 0 and 0"));
   EXPECT_THAT(error(storage_test::SqTestPartition(8, 3)), HasSubstr("expected binary, not SQ"));
 }
 

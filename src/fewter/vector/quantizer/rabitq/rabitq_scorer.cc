@@ -4,8 +4,9 @@
 #include <utility>
 
 #include "fewter/simd/distance.h"
-#include "fewter/simd/pq_scan.h"
+#include "fewter/simd/prefetch_internal.h"
 #include "fewter/simd/rabitq_ex_codes.h"
+#include "fewter/simd/rabitq_rest.h"
 #include "fewter/simd/select.h"
 #include "fewter/vector/quantizer/rabitq/rabitq_scorer_internal.h"
 
@@ -48,9 +49,8 @@ void RabitqRotatedQuery::Products(const RabitqStorage& storage, size_t begin, si
   const size_t rest = num_rows % simd::kRabitqBlockRows;
   const size_t in_blocks = num_rows - rest;
   simd::RabitqScan(rounded_table_, codes, in_blocks / simd::kRabitqBlockRows, width, out);
-  // The rest are the partition's last rows. They are column after column as PQ codes of 4 bits are, and are summed from
-  // the table as it is.
-  simd::PqScan4(table_.data(), codes + in_blocks * width, rest, rest, 2 * width, out + in_blocks);
+  // The rest are the partition's last rows. They are column after column, and are summed from the table as it is.
+  simd::RabitqScanRest(table_.data(), codes + in_blocks * width, rest, width, out + in_blocks);
 }
 
 float RabitqRotatedQuery::ExProduct(const RabitqStorage& storage, size_t row) const {
@@ -133,7 +133,15 @@ void RabitqScorer::PushNear(const RabitqRotatedQuery& query, const simd::RabitqF
   simd::RabitqLowerBounds(formula, products_.data(), factors, num_rows, distances_.data());
   const size_t count = simd::SelectAtMost(distances_.data(), num_rows, top_k->threshold(), near_.data());
   const auto unit = static_cast<float>(1U << shape_.ex_bits());
+  // Their ex codes lie apart, so some are asked for while others are looked at.
+  constexpr size_t kAhead = 4;
+  const auto prefetch = [&](size_t n) {
+    if (n >= count) return;
+    simd::PrefetchAll(storage.ex_codes() + (begin + near_[n]) * storage.ex_code_bytes(), storage.ex_code_bytes());
+  };
+  for (size_t n = 0; n < kAhead; ++n) prefetch(n);
   for (size_t n = 0; n < count; ++n) {
+    prefetch(n + kAhead);
     // The threshold has become lower since they were selected. A bound at the worst distance kept leaves no room below
     // it; one at the threshold of a search that has not found enough is below the upper bound.
     const float bound = distances_[near_[n]];

@@ -182,7 +182,7 @@ TEST(Sq, StoragesOfAnotherShapeAreRefused) {
     return quantizer->CheckStorage(test.partition->storage(), StorageLayout::kScan).message();
   };
   EXPECT_EQ(error(SqTestPartition(8, 3)), "");
-  EXPECT_THAT(error(SqTestPartition(9, 3)), HasSubstr("parameters 8 and 0, not 9 and 0"));
+  EXPECT_THAT(error(SqTestPartition(9, 3)), HasSubstr("parameters 8, 0 and 0, not 9, 0 and 0"));
   EXPECT_THAT(error(storage_test::BinaryTestPartition(8, 3)), HasSubstr("expected SQ, not binary"));
 }
 
