@@ -23,7 +23,7 @@ struct Segment {
 };
 
 /// Takes the segment's state from the cache, or reads it, and makes a live index of it. `moves` says where the rows are
-/// now if its row ids are old.
+/// now if its row ids are old. NotImplemented, saying what can be done, for an index that we cannot search.
 arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<const lance::ObjectStore>& store,
                                                           const lance::Manifest& manifest,
                                                           const lance::IndexMetadata& metadata,
@@ -35,6 +35,6 @@ arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<
 Cache SegmentCache(const Cache& cache, const lance::IndexMetadata& metadata);
 
 /// True if the entry describes a vector index that has files; other kinds of index share the list.
-bool IsVectorIndex(const lance::IndexMetadata& metadata);
+bool IsVectorIndex(const lance::Manifest& manifest, const lance::IndexMetadata& metadata);
 
 }  // namespace fewter
