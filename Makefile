@@ -1,6 +1,6 @@
 # The commands of the README. Everything they need is installed by scripts/setup.sh.
 
-.PHONY: build demo test lint format bench bench-peers crash clean
+.PHONY: build demo test lint format bench bench-peers crash old-releases clean
 
 build:
 	@scripts/setup.sh build
@@ -36,6 +36,14 @@ crash:
 	@cmake --preset release > /dev/null
 	@cmake --build --preset release --target disk_crash
 	@build/release/tests/disk_crash 1000
+
+# Installs old releases of pylance, lets them write datasets and compares what is found in them.
+old-releases:
+	@scripts/setup.sh test
+	@scripts/make_fixtures.sh
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release --target fewter_dataset_test
+	@tests/old_releases/run.sh
 
 clean:
 	@rm -rf build

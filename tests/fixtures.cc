@@ -18,10 +18,10 @@ std::filesystem::path FixtureFolder(const std::string& name) {
   return folder;
 }
 
-std::vector<std::string> FixtureCases(const std::string& name) {
+std::vector<std::string> CasesIn(const std::filesystem::path& folder) {
   std::vector<std::string> cases;
-  for (const auto& entry : std::filesystem::directory_iterator(FixtureFolder(name))) {
-    if (entry.is_directory()) cases.push_back(entry.path().filename().string());
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.is_directory()) cases.push_back(entry.path().string());
   }
   std::sort(cases.begin(), cases.end());
   return cases;

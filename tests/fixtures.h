@@ -10,8 +10,8 @@ namespace fewter::testing {
 /// input has tested nothing.
 std::filesystem::path FixtureFolder(const std::string& name);
 
-/// The folders in it, by name.
-std::vector<std::string> FixtureCases(const std::string& name);
+/// The folders in a folder, in the order of their names.
+std::vector<std::string> CasesIn(const std::filesystem::path& folder);
 
 std::string ReadFile(const std::filesystem::path& path);
 void WriteFile(const std::filesystem::path& path, const std::string& bytes);

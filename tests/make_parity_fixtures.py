@@ -24,6 +24,7 @@ os.environ.setdefault("LANCE_LOG", "error")
 import lance  # noqa: E402
 import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
+from lance.file import LanceFileReader, LanceFileWriter  # noqa: E402
 
 METRICS = ["l2", "cosine", "dot"]
 DIMENSIONS = [8, 64, 96, 384, 1536]
@@ -268,6 +269,68 @@ class Fixtures:
             self.write(name, rows, nulls=range(3, 500, 50), max_rows_per_file=180)
             self.record(name, self.queries(rows[4:]), [1, 20], [1], [{}, *({"metric": metric} for metric in METRICS)])
 
+    def old_rabitq_layouts(self) -> None:
+        """Ex codes one element's behind the other's: no release writes them any more, but pylance still reads them."""
+        for bits in [2, 3, 4, 6, 7, 9]:
+            name = f"sequential_ivf_rq{bits}_l2"
+            vectors = self.gaussian(700, 72)
+            dataset = self.indexed(name, vectors, "IVF_RQ", "l2", 3, bits=bits)
+            make_ex_codes_sequential(next(pathlib.Path(dataset.uri).glob("_indices/*/auxiliary.idx")), bits - 1, 72)
+            self.record(name, self.queries(vectors), [1, 10], [1, 3])
+
+
+def ex_bit_place(bits: int, bit: int, element: int) -> int:
+    """Where a bit of an element of a block of 64 lies (docs/format/partition.md)."""
+    k, b = divmod(element, 16)
+    if bits in (3, 5, 7) and bit == bits - 1:
+        return 64 * (bits - 1) + 8 * (b % 8) + 2 * k + b // 8
+    if bits in (2, 3):
+        return 8 * b + 2 * k + bit
+    if bits == 4:
+        return 8 * (8 * k + b % 8) + (0 if b < 8 else 4) + bit
+    if bits == 5:
+        return 8 * (16 * (k // 2) + b) + 4 * (k % 2) + bit
+    if bits in (6, 7):
+        return 8 * (16 * k + b) + bit if k < 3 else 8 * (16 * (bit // 2) + b) + 6 + bit % 2
+    return (8 if bits == 8 else 1) * (16 * k + b) + bit
+
+
+def make_ex_codes_sequential(path: pathlib.Path, bits: int, dimension: int) -> None:
+    """Writes auxiliary.idx anew with `__ex_codes` in place of `__blocked_ex_codes`."""
+    reader = LanceFileReader(str(path))
+    rows = reader.read_all().to_table()
+    column = rows.schema.get_field_index("__blocked_ex_codes")
+    codes = rows.column(column).combine_chunks()
+    blocked = np.unpackbits(codes.flatten().to_numpy().reshape(len(rows), -1), axis=1, bitorder="little")
+    places = [element // 64 * 64 * bits + ex_bit_place(bits, bit, element % 64)
+              for element in range(dimension) for bit in range(bits)]
+    sequential = np.packbits(blocked[:, places], axis=1, bitorder="little")
+    rows = rows.set_column(column, "__ex_codes", vector_array(sequential))
+    metadata = reader.metadata().schema.metadata
+    positions = int(metadata[b"lance:ivf"])
+    assert positions == 1
+    ivf = reader.read_global_buffer(positions)
+    path.unlink()
+    with LanceFileWriter(str(path), rows.schema.remove_metadata(), version="2.2") as writer:
+        for key, value in metadata.items():
+            writer.add_schema_metadata(key.decode(), value.decode())
+        writer.add_global_buffer(ivf)
+        for batch in rows.to_batches():
+            writer.write_batch(batch)
+    # The manifest says how large the file is.
+    manifest = min(path.parents[2].glob("_versions/*.manifest"))
+    data = bytearray(manifest.read_bytes())
+    at = data.index(b"auxiliary.idx\x10") + len(b"auxiliary.idx\x10")
+    size = path.stat().st_size
+    while True:
+        more = data[at] & 128
+        data[at] = size & 127 | more
+        at, size = at + 1, size >> 7
+        if not more:
+            break
+    assert size == 0
+    manifest.write_bytes(data)
+
 
 def main() -> None:
     out = pathlib.Path(sys.argv[1])
@@ -280,6 +343,7 @@ def main() -> None:
     fixtures.search_options()
     fixtures.every_kind()
     fixtures.walks()
+    fixtures.old_rabitq_layouts()
 
 
 if __name__ == "__main__":

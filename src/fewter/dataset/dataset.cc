@@ -113,7 +113,7 @@ arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::Obj
 std::vector<std::string> Dataset::VectorIndexNames() const {
   std::set<std::string> names;
   for (const auto& index : manifest_->indices) {
-    if (IsVectorIndex(index)) names.insert(index.name);
+    if (IsVectorIndex(*manifest_, index)) names.insert(index.name);
   }
   return {names.begin(), names.end()};
 }
@@ -147,7 +147,7 @@ arrow::Result<Dataset::Segments> Dataset::FindIndex(const std::string& column, c
   Segments chosen;
   std::string_view name = index;
   for (const auto& entry : manifest_->indices) {
-    if (!IsVectorIndex(entry) || entry.fields.size() != 1 || entry.fields[0] != field->id) continue;
+    if (!IsVectorIndex(*manifest_, entry) || entry.fields.size() != 1 || entry.fields[0] != field->id) continue;
     // Without a name, the first one there is, as pylance does.
     if (name.empty()) name = entry.name;
     if (entry.name == name) chosen.push_back(&entry);
@@ -239,7 +239,7 @@ arrow::Result<PrewarmReport> Dataset::Prewarm(const std::string& column, const s
 arrow::Result<std::vector<SegmentDescription>> Dataset::DescribeIndex(const std::string& index) const {
   std::vector<SegmentDescription> segments;
   for (const auto& metadata : manifest_->indices) {
-    if (metadata.name != index || !IsVectorIndex(metadata)) continue;
+    if (metadata.name != index || !IsVectorIndex(*manifest_, metadata)) continue;
     ARROW_ASSIGN_OR_RAISE(auto segment, GetSegment(metadata));
     const IvfIndexState& state = segment->index->state();
     SegmentDescription description;

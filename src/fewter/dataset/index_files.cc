@@ -54,4 +54,25 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LazyPartitionReader::ReadSubI
   return reader->ReadRows(columns, first_row, num_rows);
 }
 
+SingleFilePartitionReader::SingleFilePartitionReader(const lance::ObjectStore& store, const IvfIndexState& state)
+    : file_(store.OpenFile(state.storage_file.path, state.storage_file.size, lance::IoKind::kIndex)),
+      layout_{state.single_file_rows->first_byte, state.single_file_rows->code_bytes,
+              state.single_file_rows->is_unpacked} {}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> SingleFilePartitionReader::ReadRows(
+    const std::vector<std::string>& /*columns*/, uint64_t first_row, uint64_t num_rows) {
+  return lance::ReadSingleFileRows(file_.get(), layout_, first_row, num_rows);
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> SingleFilePartitionReader::ReadSubIndexRows(
+    const std::vector<std::string>& /*columns*/, uint64_t /*first_row*/, uint64_t /*num_rows*/) {
+  return arrow::Status::Invalid(file_->path(), ": an index of a single file has no sub-index");
+}
+
+std::shared_ptr<PartitionReader> MakePartitionReader(const std::shared_ptr<const lance::ObjectStore>& store,
+                                                     const WeakCache& cache, const IvfIndexState& state) {
+  if (state.single_file_rows) return std::make_shared<SingleFilePartitionReader>(*store, state);
+  return std::make_shared<LazyPartitionReader>(store, cache, state);
+}
+
 }  // namespace fewter

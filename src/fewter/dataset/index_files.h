@@ -10,6 +10,7 @@
 #include "fewter/lance/file_reader.h"
 #include "fewter/lance/manifest.h"
 #include "fewter/lance/object_store.h"
+#include "fewter/lance/single_file_index.h"
 #include "fewter/vector/ivf/index.h"
 #include "fewter/vector/ivf/state.h"
 
@@ -64,5 +65,25 @@ class LazyPartitionReader : public PartitionReader {
   LazyFile storage_;
   LazyFile index_;
 };
+
+/// The one file of a segment of before version 2.0, which has no sub-index. Thread safe.
+class SingleFilePartitionReader : public PartitionReader {
+ public:
+  /// The state has single_file_rows.
+  SingleFilePartitionReader(const lance::ObjectStore& store, const IvfIndexState& state);
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns,
+                                                              uint64_t first_row, uint64_t num_rows) override;
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadSubIndexRows(const std::vector<std::string>& columns,
+                                                                      uint64_t first_row, uint64_t num_rows) override;
+
+ private:
+  std::shared_ptr<lance::ReadableFile> file_;
+  lance::SingleFileLayout layout_;
+};
+
+/// What reads the partitions of a segment: the one or the other, as its files are.
+std::shared_ptr<PartitionReader> MakePartitionReader(const std::shared_ptr<const lance::ObjectStore>& store,
+                                                     const WeakCache& cache, const IvfIndexState& state);
 
 }  // namespace fewter

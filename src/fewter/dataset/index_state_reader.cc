@@ -10,12 +10,12 @@
 #include <vector>
 
 #include <arrow/array.h>
-#include <arrow/array/util.h>
 #include <arrow/builder.h>
-#include <arrow/util/float16.h>
 #include <nlohmann/json.hpp>
 
 #include "fewter/dataset/index_files.h"
+#include "fewter/dataset/index_tensors_internal.h"
+#include "fewter/dataset/single_file_state_internal.h"
 #include "fewter/lance/file_reader.h"
 #include "fewter/lance/index_messages.h"
 #include "fewter/util/bytes.h"
@@ -109,55 +109,6 @@ arrow::Result<IndexKinds> FindKinds(const std::string& path, const IndexHeader& 
                                        " with metric ", ToString(header.metric), " is not supported");
 }
 
-arrow::Result<ElementType> ElementTypeOf(lance::TensorType type, const std::string& path) {
-  switch (type) {
-    case lance::TensorType::kFloat16:
-      return ElementType::kFloat16;
-    case lance::TensorType::kFloat32:
-      return ElementType::kFloat32;
-    case lance::TensorType::kFloat64:
-      return ElementType::kFloat64;
-    case lance::TensorType::kUInt8:
-      return ElementType::kUint8;
-    default:
-      return arrow::Status::NotImplemented(path, ": element type ", lance::ToString(type), " is not supported");
-  }
-}
-
-/// A tensor as an aligned Arrow array of float32; bytes stay bytes.
-arrow::Result<std::shared_ptr<arrow::Array>> ArrayOf(const lance::Tensor& tensor, const std::string& where) {
-  ARROW_ASSIGN_OR_RAISE(const ElementType type, ElementTypeOf(tensor.type, where));
-  ARROW_ASSIGN_OR_RAISE(const auto data, EnsureAligned(tensor.data));
-  const int64_t length = data->size() / SizeOf(type);
-  auto array = arrow::MakeArray(arrow::ArrayData::Make(ArrowTypeOf(type), length, {nullptr, data}, /*null_count=*/0));
-  if (type == ElementType::kFloat32 || type == ElementType::kUint8) return array;
-  std::vector<float> values(static_cast<size_t>(length));
-  if (type == ElementType::kFloat16) {
-    const auto* halves = data->data_as<uint16_t>();
-    std::transform(halves, halves + length, values.begin(),
-                   [](uint16_t bits) { return arrow::util::Float16::FromBits(bits).ToFloat(); });
-  } else {
-    std::copy_n(data->data_as<double>(), length, values.begin());
-  }
-  return std::make_shared<arrow::FloatArray>(length, arrow::Buffer::FromVector(std::move(values)));
-}
-
-arrow::Result<std::shared_ptr<arrow::FloatArray>> FloatsOf(const std::shared_ptr<arrow::Buffer>& message,
-                                                           const std::string& where) {
-  ARROW_ASSIGN_OR_RAISE(const auto tensor, lance::ParseTensor(message, where));
-  ARROW_ASSIGN_OR_RAISE(auto array, ArrayOf(tensor, where));
-  if (array->type_id() == arrow::Type::FLOAT) return std::static_pointer_cast<arrow::FloatArray>(array);
-  return arrow::Status::Invalid(where, ": a tensor of ", array->type()->ToString(), " where floats belong");
-}
-
-template <typename ArrayType, typename Builder, typename Values>
-arrow::Result<std::shared_ptr<ArrayType>> Built(const Values& values) {
-  Builder builder;
-  ARROW_RETURN_NOT_OK(builder.AppendValues(values));
-  ARROW_ASSIGN_OR_RAISE(auto array, builder.Finish());
-  return std::static_pointer_cast<ArrayType>(array);
-}
-
 arrow::Result<lance::IvfMessage> ReadIvf(FileReader* reader) {
   ARROW_ASSIGN_OR_RAISE(const uint32_t buffer, Parameters(*reader).Number("lance:ivf"));
   ARROW_ASSIGN_OR_RAISE(auto bytes, reader->ReadGlobalBuffer(buffer));
@@ -230,6 +181,10 @@ arrow::Result<std::shared_ptr<const Quantizer>> ReadQuantizer(const StorageKindE
   source.parse_tensor = [](const std::string& bytes) {
     return FloatsOf(arrow::Buffer::FromString(bytes), "inline tensor");
   };
+  source.has_column = [&](std::string_view column) {
+    const auto& fields = storage->metadata().fields();
+    return std::any_of(fields.begin(), fields.end(), [&](const lance::Field& field) { return field.name == column; });
+  };
   auto quantizer = kind.quantizer_from_file(source);
   if (!quantizer.ok()) {
     return quantizer.status().WithMessage(parameters.path(), ": ", quantizer.status().message());
@@ -266,7 +221,9 @@ arrow::Result<std::shared_ptr<const IvfIndexState>> ReadIndexState(const lance::
   state->uuid = index.uuid.ToString();
   state->index_file = {IndexFolder(index) + "/index.idx", index.FileSize("index.idx")};
   state->storage_file = {IndexFolder(index) + "/auxiliary.idx", index.FileSize("auxiliary.idx")};
-  ARROW_ASSIGN_OR_RAISE(auto index_reader, OpenLanceFile(store, cache, state->index_file, lance::IoKind::kIndex));
+  auto opened = OpenLanceFile(store, cache, state->index_file, lance::IoKind::kIndex);
+  if (lance::IsFirstContainer(opened.status())) return ReadSingleFileState(store, index);
+  ARROW_ASSIGN_OR_RAISE(const auto index_reader, std::move(opened));
   ARROW_ASSIGN_OR_RAISE(auto storage_reader, OpenLanceFile(store, cache, state->storage_file, lance::IoKind::kIndex));
   state->index_file.size = index_reader->metadata().file_size();
   state->storage_file.size = storage_reader->metadata().file_size();

@@ -1,6 +1,9 @@
 #include "fewter/dataset/segment.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "fewter/dataset/index_files.h"
 #include "fewter/dataset/index_state_reader.h"
@@ -12,20 +15,39 @@ Cache SegmentCache(const Cache& cache, const lance::IndexMetadata& metadata) {
   return cache.Child("index").Child(metadata.uuid.ToString());
 }
 
-bool IsVectorIndex(const lance::IndexMetadata& metadata) {
+bool IsVectorIndex(const lance::Manifest& manifest, const lance::IndexMetadata& metadata) {
   if (!metadata.details_type_url.empty() && !metadata.details_type_url.ends_with("VectorIndexDetails")) return false;
+  // Releases up to 0.19 wrote no details. Scalar indexes are of other columns.
+  const auto is_vectors = [&](const lance::Field& field) {
+    return metadata.fields == std::vector<int32_t>{field.id} && field.logical_type.starts_with("fixed_size_list");
+  };
+  if (metadata.details_type_url.empty() && std::none_of(manifest.fields.begin(), manifest.fields.end(), is_vectors)) {
+    return false;
+  }
   // An index made of too little data has an entry but covers nothing and has no files.
   return !metadata.fragments || !metadata.fragments->empty() || !metadata.files.empty();
 }
 
 namespace {
 
+/// Lance's versions of vector indexes: 0 or none in releases up to 0.29, 1, and 2 for RaBitQ of releases from 3.0 on.
+constexpr int32_t kNewestIndexVersion = 2;
+
+/// What can be done about an index that is not supported; any other status as it is.
+arrow::Status WithAdvice(const arrow::Status& status) {
+  if (!status.IsNotImplemented()) return status;
+  return status.WithMessage(status.message(),
+                            "; search without it (use_index = false, --exact on the command line), or "
+                            "drop the index and create it again");
+}
+
 /// Whether a state, which may come from a cache that others write to, is that of this segment. A state of another would
 /// send reads to another's files.
 bool StateFits(const IvfIndexState& state, const lance::IndexMetadata& metadata) {
   const std::string folder = IndexFolder(metadata);
+  const char* storage = state.single_file_rows ? "/index.idx" : "/auxiliary.idx";
   return state.uuid == metadata.uuid.ToString() && state.index_file.path == folder + "/index.idx" &&
-         state.storage_file.path == folder + "/auxiliary.idx";
+         state.storage_file.path == folder + storage;
 }
 
 arrow::Result<std::shared_ptr<const IvfIndexState>> GetState(const lance::ObjectStore& store, const WeakCache& cache,
@@ -38,23 +60,38 @@ arrow::Result<std::shared_ptr<const IvfIndexState>> GetState(const lance::Object
   return state;
 }
 
+/// pylance leaves an index of a newer version aside and searches exactly, with a line in its log; we have no log.
+arrow::Status CheckIsKnown(const lance::Manifest& manifest, const lance::IndexMetadata& metadata) {
+  const std::string where = manifest.path + ": index '" + metadata.name + "'";
+  if (metadata.index_version > kNewestIndexVersion) {
+    return arrow::Status::NotImplemented(where, " has version ", metadata.index_version, ", we know versions up to ",
+                                         kNewestIndexVersion);
+  }
+  if (!metadata.fragments) return arrow::Status::NotImplemented(where, " does not say which fragments it covers");
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<const Segment>> Open(const std::shared_ptr<const lance::ObjectStore>& store,
+                                                   const lance::Manifest& manifest,
+                                                   const lance::IndexMetadata& metadata, const Session& session) {
+  ARROW_RETURN_NOT_OK(CheckIsKnown(manifest, metadata));
+  const WeakCache cache(SegmentCache(session.cache(), metadata));
+  ARROW_ASSIGN_OR_RAISE(auto state, GetState(*store, cache, metadata));
+  auto segment = std::make_shared<Segment>();
+  auto reader = MakePartitionReader(store, cache, *state);
+  segment->index = std::make_shared<IvfIndex>(std::move(state), cache, std::move(reader), session.io_executor());
+  ARROW_ASSIGN_OR_RAISE(segment->live_rows, ReadLiveRows(*store, manifest, *metadata.fragments));
+  return segment;
+}
+
 }  // namespace
 
 arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<const lance::ObjectStore>& store,
                                                           const lance::Manifest& manifest,
                                                           const lance::IndexMetadata& metadata,
                                                           const Session& session) {
-  if (!metadata.fragments) {
-    return arrow::Status::NotImplemented(manifest.path, ": index '", metadata.name,
-                                         "' does not say which fragments it covers");
-  }
-  const WeakCache cache(SegmentCache(session.cache(), metadata));
-  ARROW_ASSIGN_OR_RAISE(auto state, GetState(*store, cache, metadata));
-  auto segment = std::make_shared<Segment>();
-  auto reader = std::make_shared<LazyPartitionReader>(store, cache, *state);
-  segment->index = std::make_shared<IvfIndex>(std::move(state), cache, std::move(reader), session.io_executor());
-  ARROW_ASSIGN_OR_RAISE(segment->live_rows, ReadLiveRows(*store, manifest, *metadata.fragments));
-  return segment;
+  auto segment = Open(store, manifest, metadata, session);
+  return segment.ok() ? segment : WithAdvice(segment.status());
 }
 
 }  // namespace fewter

@@ -20,7 +20,8 @@ struct Segment {
   std::shared_ptr<const RowFilter> live_rows;
 };
 
-/// Takes the segment's state from the cache, or reads it, and makes a live index of it.
+/// Takes the segment's state from the cache, or reads it, and makes a live index of it. NotImplemented, saying what can
+/// be done, for an index that we cannot search.
 arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<const lance::ObjectStore>& store,
                                                           const lance::Manifest& manifest,
                                                           const lance::IndexMetadata& metadata, const Session& session);
@@ -30,6 +31,6 @@ arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<
 Cache SegmentCache(const Cache& cache, const lance::IndexMetadata& metadata);
 
 /// True if the entry describes a vector index that has files; other kinds of index share the list.
-bool IsVectorIndex(const lance::IndexMetadata& metadata);
+bool IsVectorIndex(const lance::Manifest& manifest, const lance::IndexMetadata& metadata);
 
 }  // namespace fewter

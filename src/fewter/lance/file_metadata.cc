@@ -28,14 +28,25 @@ struct Footer {
   FileVersion version = FileVersion::kV2_0;
 };
 
+class FirstContainerDetail : public arrow::StatusDetail {
+ public:
+  const char* type_id() const override { return kTypeId; }
+  std::string ToString() const override { return "first container"; }
+  static constexpr const char* kTypeId = "fewter::lance::FirstContainerDetail";
+};
+
 arrow::Result<FileVersion> VersionOf(uint16_t major, uint16_t minor) {
   if ((major == 0 && minor == 3) || (major == 2 && minor == 0)) return FileVersion::kV2_0;
   if (major == 2 && minor == 1) return FileVersion::kV2_1;
   if (major == 2 && minor == 2) return FileVersion::kV2_2;
   if (major == 0 && minor < 3) {
-    return arrow::Status::NotImplemented("the legacy v1 container (", major, ".", minor, ") is not supported");
+    return arrow::Status::NotImplemented("the container of before version 2.0 (", major, ".", minor,
+                                         ") is not supported; write the data again with data_storage_version 2.0 to ",
+                                         "2.2")
+        .WithDetail(std::make_shared<FirstContainerDetail>());
   }
-  return arrow::Status::NotImplemented("file version ", major, ".", minor, " is not supported");
+  return arrow::Status::NotImplemented("file version ", major, ".", minor, " is not supported, only 2.0 to 2.2 are; ",
+                                       "write the data again with one of these as its data_storage_version");
 }
 
 /// Decodes the last kFooterSize bytes. `tail` are the last bytes of the file.
@@ -99,6 +110,10 @@ std::string_view ToString(FileVersion version) {
       return "2.2";
   }
   return "unknown";
+}
+
+bool IsFirstContainer(const arrow::Status& status) {
+  return status.detail() != nullptr && std::string_view(status.detail()->type_id()) == FirstContainerDetail::kTypeId;
 }
 
 /// Fills a FileMetadata, one part after the other. Messages do not name the file; Parse adds that.

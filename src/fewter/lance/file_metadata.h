@@ -23,6 +23,10 @@ namespace fewter::lance {
 enum class FileVersion : uint8_t { kV2_0, kV2_1, kV2_2 };
 std::string_view ToString(FileVersion version);
 
+/// True if an error of this header's functions says that the file is in the container that Lance had before
+/// version 2.0.
+bool IsFirstContainer(const arrow::Status& status);
+
 /// One page of a column: some of its rows, in one encoding.
 struct PageMetadata {
   /// Absolute positions in the file. What each buffer holds is up to the encoding.

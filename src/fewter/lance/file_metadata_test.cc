@@ -117,7 +117,7 @@ TEST(FileMetadataTest, BothNumbersOfVersion20AreKnownAndOthersRefused) {
   for (const uint16_t minor : {0, 1, 2}) {
     const arrow::Status status = parse(0, minor).status();
     EXPECT_TRUE(status.IsNotImplemented());
-    EXPECT_THAT(status.message(), HasSubstr("legacy v1 container"));
+    EXPECT_THAT(status.message(), HasSubstr("the container of before version 2.0"));
     EXPECT_THAT(status.message(), HasSubstr("some/file"));
   }
   EXPECT_THAT(parse(2, 3).status().message(), HasSubstr("file version 2.3"));

@@ -1,14 +1,11 @@
 #include "fewter/lance/index_messages.h"
 
-#include <limits>
 #include <utility>
 
-#include "fewter/lance/proto/index.pb.h"
+#include "fewter/lance/index_messages_internal.h"
 #include "fewter/util/bytes.h"
 
 namespace fewter::lance {
-
-namespace {
 
 arrow::Result<Tensor> TensorFromMessage(pb::Tensor&& message, const std::string& where) {
   const auto type = static_cast<int>(message.data_type());
@@ -29,17 +26,6 @@ arrow::Result<Tensor> TensorFromMessage(pb::Tensor&& message, const std::string&
   tensor.data = arrow::Buffer::FromString(std::move(*message.mutable_data()));
   return tensor;
 }
-
-template <typename Message>
-arrow::Status ParseMessage(const arrow::Buffer& bytes, const std::string& where, Message* message) {
-  if (bytes.size() > std::numeric_limits<int>::max() ||
-      !message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return arrow::Status::Invalid(where, ": malformed message of ", bytes.size(), " bytes");
-  }
-  return arrow::Status::OK();
-}
-
-}  // namespace
 
 std::string_view ToString(TensorType type) {
   switch (type) {
@@ -72,9 +58,7 @@ uint64_t ElementSize(TensorType type) {
   return 0;
 }
 
-arrow::Result<IvfMessage> ParseIvf(const std::shared_ptr<arrow::Buffer>& bytes, const std::string& where) {
-  pb::IVF message;
-  ARROW_RETURN_NOT_OK(ParseMessage(*bytes, where + ": IVF", &message));
+arrow::Result<IvfMessage> IvfFromMessage(pb::IVF&& message, const std::string& where) {
   IvfMessage ivf;
   ivf.offsets.assign(message.offsets().begin(), message.offsets().end());
   ivf.lengths.assign(message.lengths().begin(), message.lengths().end());
@@ -87,6 +71,12 @@ arrow::Result<IvfMessage> ParseIvf(const std::shared_ptr<arrow::Buffer>& bytes, 
                           TensorFromMessage(std::move(*message.mutable_centroids_tensor()), where + ": IVF centroids"));
   }
   return ivf;
+}
+
+arrow::Result<IvfMessage> ParseIvf(const std::shared_ptr<arrow::Buffer>& bytes, const std::string& where) {
+  pb::IVF message;
+  ARROW_RETURN_NOT_OK(ParseMessage(*bytes, where + ": IVF", &message));
+  return IvfFromMessage(std::move(message), where);
 }
 
 arrow::Result<Tensor> ParseTensor(const std::shared_ptr<arrow::Buffer>& bytes, const std::string& where) {

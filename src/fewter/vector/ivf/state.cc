@@ -1,5 +1,6 @@
 #include "fewter/vector/ivf/state.h"
-#include "fewter/util/array_buffers.h"
+
+#include <limits>
 
 #include <arrow/builder.h>
 #include <arrow/io/interfaces.h>
@@ -7,6 +8,8 @@
 #include <arrow/type.h>
 
 #include "fewter/ipc/sections.h"
+#include "fewter/util/array_buffers.h"
+#include "fewter/util/bytes.h"
 #include "fewter/vector/quantizer/one_row_batch.h"
 #include "fewter/vector/quantizer/registry.h"
 
@@ -30,6 +33,10 @@ const std::shared_ptr<arrow::Schema>& HeaderSchema() {
       arrow::field("index_size", arrow::uint64()),
       arrow::field("storage_path", arrow::utf8()),
       arrow::field("storage_size", arrow::uint64()),
+      // All 0 unless the index is a single file.
+      arrow::field("first_byte", arrow::uint64()),
+      arrow::field("code_bytes", arrow::uint32()),
+      arrow::field("is_unpacked", arrow::uint32()),
   });
   return schema;
 }
@@ -61,6 +68,10 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> HeaderBatch(const IvfIndexSta
     ARROW_RETURN_NOT_OK(AppendScalar<StringBuilder>(file->path, &columns));
     ARROW_RETURN_NOT_OK(AppendScalar<UInt64Builder>(file->size, &columns));
   }
+  const auto single = state.single_file_rows.value_or(SingleFileRows{});
+  ARROW_RETURN_NOT_OK(AppendScalar<UInt64Builder>(single.first_byte, &columns));
+  ARROW_RETURN_NOT_OK(AppendScalar<UInt32Builder>(single.code_bytes, &columns));
+  ARROW_RETURN_NOT_OK(AppendScalar<UInt32Builder>(single.is_unpacked ? 1U : 0U, &columns));
   return arrow::RecordBatch::Make(HeaderSchema(), 1, std::move(columns));
 }
 
@@ -99,6 +110,23 @@ arrow::Result<std::shared_ptr<const IvfModel>> ReadModel(const HeaderRow& header
   ARROW_ASSIGN_OR_RAISE(auto lengths, ArrayOfOneRow(*batch, "lengths", *arrow::uint32(), partitions));
   return IvfModel::Make(dimension, std::move(centroids), std::static_pointer_cast<arrow::UInt64Array>(offsets),
                         std::static_pointer_cast<arrow::UInt32Array>(lengths), header.U64(8));
+}
+
+/// The rows of an index of a single file, checked to lie in it.
+arrow::Status ReadSingleFileRows(const HeaderRow& header, IvfIndexState* state) {
+  const SingleFileRows rows{header.U64(13), header.U32(14), header.U32(15) == 1};
+  if (rows == SingleFileRows{}) return arrow::Status::OK();
+  uint64_t bytes = 0;
+  const uint64_t row_bytes = uint64_t{rows.code_bytes} + sizeof(uint64_t);
+  if (header.U32(15) > 1 || state->sub_index != nullptr || rows.code_bytes == 0 ||
+      rows.code_bytes > std::numeric_limits<int32_t>::max() ||
+      !CheckedMultiply(state->model->total_rows(), row_bytes, &bytes) ||
+      !RangeIsInside(rows.first_byte, bytes, state->storage_file.size) || state->storage_file != state->index_file) {
+    return arrow::Status::Invalid("index state: ", state->model->total_rows(), " rows of ", row_bytes,
+                                  " bytes from byte ", rows.first_byte, " on");
+  }
+  state->single_file_rows = rows;
+  return arrow::Status::OK();
 }
 
 /// Reads the sub-index model, if there is one, and checks that the parts go together.
@@ -164,6 +192,7 @@ arrow::Result<std::shared_ptr<const IvfIndexState>> IvfIndexState::Deserialize(
                                   ", quantizer of dimension ", state->quantizer->dimension());
   }
   ARROW_RETURN_NOT_OK(ReadSubIndex(*sub_index_kind, *kind, &sections, state.get()));
+  ARROW_RETURN_NOT_OK(ReadSingleFileRows(header, state.get()));
   ARROW_RETURN_NOT_OK(sections.Finish());
   return state;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,16 @@ struct IndexFileReference {
   bool operator==(const IndexFileReference&) const = default;
 };
 
+/// Where the rows of an index of a single file lie (releases up to 0.24; docs/format/single_file_index.md): row i of
+/// the model's takes code_bytes + 8 bytes, row 0 begins at first_byte.
+struct SingleFileRows {
+  uint64_t first_byte = 0;
+  uint32_t code_bytes = 0;
+  /// Codes of 4 bits have a byte each.
+  bool is_unpacked = false;
+  bool operator==(const SingleFileRows&) const = default;
+};
+
 /// Everything that makes a live index without any IO: the IVF model, what its partitions share, and where its files
 /// are. This, not the live index, is what the cache keeps. Immutable, thread safe.
 ///
@@ -43,7 +54,10 @@ struct IvfIndexState {
   /// Null for a flat one.
   std::shared_ptr<const SubIndexModel> sub_index;
   IndexFileReference index_file;
+  /// The same as the other in an index of a single file.
   IndexFileReference storage_file;
+  /// Absent in all but those.
+  std::optional<SingleFileRows> single_file_rows;
 
   SubIndexKind sub_index_kind() const { return sub_index == nullptr ? SubIndexKind::kFlat : sub_index->kind(); }
   StorageLayout layout() const { return EntryOf(sub_index_kind()).layout; }
@@ -53,7 +67,7 @@ struct IvfIndexState {
   void AppendBuffers(std::vector<std::shared_ptr<arrow::Buffer>>* buffers) const;
 
   static constexpr std::string_view kCacheTypeId = "fewter.vector.IvfIndexState";
-  static constexpr uint32_t kCacheTypeVersion = 2;
+  static constexpr uint32_t kCacheTypeVersion = 3;
   arrow::Status Serialize(arrow::io::OutputStream* out) const;
   static arrow::Result<std::shared_ptr<const IvfIndexState>> Deserialize(const std::shared_ptr<arrow::Buffer>& body);
 };

@@ -26,6 +26,8 @@ struct QuantizerSource {
   /// A Tensor message as float32, aligned: one that lies in a global buffer of auxiliary.idx, or the bytes of one.
   std::function<arrow::Result<std::shared_ptr<arrow::FloatArray>>(uint32_t global_buffer)> read_tensor = {};
   std::function<arrow::Result<std::shared_ptr<arrow::FloatArray>>(const std::string& bytes)> parse_tensor = {};
+  /// Whether auxiliary.idx has a column of that name, where releases differ.
+  std::function<bool(std::string_view column)> has_column = {};
 };
 
 /// What the rest of the code needs to know about a kind without knowing the kind.

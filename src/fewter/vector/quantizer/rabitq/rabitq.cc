@@ -20,6 +20,7 @@ namespace {
 constexpr char kShapeColumn[] = "shape";
 constexpr char kSignsColumn[] = "signs";
 constexpr char kMatrixColumn[] = "matrix";
+constexpr int64_t kShapeNumbers = 7;
 
 template <typename ArrayType, typename T>
 std::shared_ptr<ArrayType> ArrayOf(const std::shared_ptr<arrow::DataType>& type, std::vector<T> values) {
@@ -68,9 +69,10 @@ class RabitqQuantizer final : public Quantizer {
 
   arrow::Status Serialize(arrow::io::OutputStream* out) const override {
     const auto shape = ArrayOf<arrow::UInt32Array>(
-        arrow::uint32(), std::vector<uint32_t>{shape_.dimension, shape_.code_dimension, shape_.num_bits,
-                                               static_cast<uint32_t>(shape_.estimator),
-                                               static_cast<uint32_t>(shape_.rotation), shape_.packed ? 1U : 0U});
+        arrow::uint32(),
+        std::vector<uint32_t>{shape_.dimension, shape_.code_dimension, shape_.num_bits,
+                              static_cast<uint32_t>(shape_.estimator), static_cast<uint32_t>(shape_.rotation),
+                              shape_.packed ? 1U : 0U, shape_.has_blocked_ex_codes ? 1U : 0U});
     return ipc::WriteSection(
         *MakeOneRowBatch({kShapeColumn, kSignsColumn, kMatrixColumn}, {shape, rotator_->signs(), rotator_->matrix()}),
         out);
@@ -83,7 +85,7 @@ class RabitqQuantizer final : public Quantizer {
 };
 
 arrow::Result<RabitqShape> ShapeOf(const arrow::UInt32Array& numbers) {
-  for (int64_t i = 3; i < 6; ++i) {
+  for (int64_t i = 3; i < kShapeNumbers; ++i) {
     if (numbers.Value(i) > 1) return arrow::Status::Invalid("column ", kShapeColumn, ": ", numbers.Value(i), " at ", i);
   }
   const RabitqShape shape{.dimension = numbers.Value(0),
@@ -91,14 +93,15 @@ arrow::Result<RabitqShape> ShapeOf(const arrow::UInt32Array& numbers) {
                           .num_bits = numbers.Value(2),
                           .estimator = static_cast<RabitqEstimator>(numbers.Value(3)),
                           .rotation = static_cast<RabitqRotation>(numbers.Value(4)),
-                          .packed = numbers.Value(5) == 1};
+                          .packed = numbers.Value(5) == 1,
+                          .has_blocked_ex_codes = numbers.Value(6) == 1};
   ARROW_RETURN_NOT_OK(shape.Check());
   return shape;
 }
 
 arrow::Result<std::shared_ptr<const Quantizer>> QuantizerFromSections(ipc::SectionReader* sections) {
   ARROW_ASSIGN_OR_RAISE(const auto batch, sections->Next());
-  ARROW_ASSIGN_OR_RAISE(const auto numbers, ArrayOfOneRow(*batch, kShapeColumn, *arrow::uint32(), 6));
+  ARROW_ASSIGN_OR_RAISE(const auto numbers, ArrayOfOneRow(*batch, kShapeColumn, *arrow::uint32(), kShapeNumbers));
   ARROW_ASSIGN_OR_RAISE(const RabitqShape shape, ShapeOf(static_cast<const arrow::UInt32Array&>(*numbers)));
   ARROW_ASSIGN_OR_RAISE(const auto signs, ArrayOfOneRow(*batch, kSignsColumn, *arrow::uint8(), shape.num_sign_bytes()));
   ARROW_ASSIGN_OR_RAISE(const auto matrix,
@@ -109,7 +112,8 @@ arrow::Result<std::shared_ptr<const Quantizer>> QuantizerFromSections(ipc::Secti
 }
 
 arrow::Result<std::shared_ptr<const Quantizer>> QuantizerFromFile(const QuantizerSource& source) {
-  ARROW_ASSIGN_OR_RAISE(const RabitqMetadata metadata, RabitqMetadata::Parse(source.metadata));
+  ARROW_ASSIGN_OR_RAISE(RabitqMetadata metadata, RabitqMetadata::Parse(source.metadata));
+  metadata.has_blocked_ex_codes = source.has_column("__blocked_ex_codes") || !source.has_column("__ex_codes");
   std::shared_ptr<arrow::FloatArray> matrix;
   if (metadata.matrix_position.has_value()) {
     auto read = source.read_tensor(*metadata.matrix_position);
@@ -153,7 +157,8 @@ arrow::Result<std::shared_ptr<const Quantizer>> MakeRabitqQuantizer(const Rabitq
       .num_bits = metadata.num_bits,
       .estimator = metadata.estimator,
       .rotation = metadata.rotation,
-      .packed = metadata.packed};
+      .packed = metadata.packed,
+      .has_blocked_ex_codes = metadata.has_blocked_ex_codes};
   ARROW_RETURN_NOT_OK(shape.Check());
   auto signs = ArrayOf<arrow::UInt8Array>(arrow::uint8(), std::vector<uint8_t>{});
   auto columns = ArrayOf<arrow::FloatArray>(arrow::float32(), std::vector<float>{});

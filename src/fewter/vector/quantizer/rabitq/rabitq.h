@@ -50,6 +50,9 @@ struct RabitqShape {
   RabitqRotation rotation = RabitqRotation::kHadamard;
   /// Whether the file has the codes of 32 rows side by side.
   bool packed = true;
+  /// Whether the file has ex codes as kernels read them, in `__blocked_ex_codes`, rather than one element's behind the
+  /// other's, in `__ex_codes`.
+  bool has_blocked_ex_codes = true;
 
   static constexpr uint32_t kMaxCodeDimension = 65536;
 
@@ -72,6 +75,8 @@ struct RabitqMetadata {
   /// 0 if it does not say: the rows of the matrix.
   uint32_t code_dimension = 0;
   bool packed = true;
+  /// Not said here, but by the names of the columns.
+  bool has_blocked_ex_codes = true;
   RabitqEstimator estimator = RabitqEstimator::kResidualQuery;
   RabitqRotation rotation = RabitqRotation::kMatrix;
   /// Of the rotation by Hadamard transforms: a bit an element and round, set for minus, the lowest of a byte first;

@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <cstring>
 
 #include <arrow/array.h>
 #include <arrow/status.h>
 #include <arrow/type.h>
 
+#include "fewter/simd/rabitq_ex_places_internal.h"
 #include "fewter/util/bytes.h"
 #include "fewter/vector/quantizer/one_row_batch.h"
 #include "fewter/vector/quantizer/rabitq/rabitq_storage_internal.h"
@@ -17,6 +19,7 @@ struct ArrayNames {
   const char* file;
   const char* entry;
 };
+constexpr char kSequentialExCodes[] = "__ex_codes";
 constexpr ArrayNames kNames[RabitqStorage::kNumArrays] = {
     {kRowIdColumn, kRowIdColumn},       {"_rabit_codes", "codes"},      {"__scale_factors", "scale"},
     {"__add_factors", "add"},           {"__error_factors", "error"},   {"__blocked_ex_codes", "ex_codes"},
@@ -70,21 +73,55 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> CodesOf(const arrow::RecordBatch& 
   return packed;
 }
 
+const char* FileColumnOf(const RabitqShape& shape, size_t array) {
+  return array == RabitqStorage::kExCodes && !shape.has_blocked_ex_codes ? kSequentialExCodes : kNames[array].file;
+}
+
+/// The code of an element among those of a row that follow each other, from the lowest bit of the first byte on.
+uint32_t SequentialExCode(const uint8_t* row, uint32_t bits, size_t element) {
+  uint32_t code = 0;
+  for (uint32_t bit = 0; bit < bits; ++bit) {
+    const size_t place = element * bits + bit;
+    code |= (uint32_t{row[place / 8]} >> (place % 8) & 1U) << bit;
+  }
+  return code;
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> ExCodesOf(const arrow::RecordBatch& rows, const RabitqShape& shape) {
+  const char* column = FileColumnOf(shape, RabitqStorage::kExCodes);
+  const uint32_t bits = shape.ex_bits(), width = ExCodeBytes(shape.code_dimension, bits);
+  if (shape.has_blocked_ex_codes) {
+    ARROW_ASSIGN_OR_RAISE(auto codes, ListValuesOf(rows, column, *arrow::uint8(), width));
+    return EnsureAligned(std::move(codes));
+  }
+  const uint32_t file_width = shape.code_dimension / 8 * bits;
+  ARROW_ASSIGN_OR_RAISE(const auto codes, ListValuesOf(rows, column, *arrow::uint8(), file_width));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> blocked, arrow::AllocateBuffer(rows.num_rows() * width));
+  std::memset(blocked->mutable_data(), 0, static_cast<size_t>(blocked->size()));
+  for (int64_t row = 0; row < rows.num_rows(); ++row) {
+    const uint8_t* from = codes->data() + row * file_width;
+    uint8_t* to = blocked->mutable_data() + row * width;
+    for (size_t i = 0; i < shape.code_dimension; ++i) {
+      uint8_t* block = to + i / simd::kRabitqExBlock * 8 * bits;
+      simd::SetExCode(block, bits, i % simd::kRabitqExBlock, SequentialExCode(from, bits, i));
+    }
+  }
+  return blocked;
+}
+
 arrow::Result<std::shared_ptr<arrow::Buffer>> ArrayOf(const arrow::RecordBatch& rows, const RabitqShape& shape,
                                                       size_t array) {
   if (array == RabitqStorage::kRowIds) return RowIdsOf(rows);
   if (array == RabitqStorage::kCodes) return CodesOf(rows, shape);
-  if (array != RabitqStorage::kExCodes) return ValuesOf(rows, kNames[array].file, *TypeOf(array));
-  const uint32_t width = ExCodeBytes(shape.code_dimension, shape.ex_bits());
-  ARROW_ASSIGN_OR_RAISE(auto ex_codes, ListValuesOf(rows, kNames[array].file, *arrow::uint8(), width));
-  return EnsureAligned(std::move(ex_codes));
+  if (array == RabitqStorage::kExCodes) return ExCodesOf(rows, shape);
+  return ValuesOf(rows, kNames[array].file, *TypeOf(array));
 }
 
 }  // namespace
 
 std::vector<std::string> RabitqStorage::ColumnsOf(const RabitqShape& shape) {
   std::vector<std::string> columns;
-  for (size_t i = 0; i < NumArrays(shape.ex_bits()); ++i) columns.emplace_back(kNames[i].file);
+  for (size_t i = 0; i < NumArrays(shape.ex_bits()); ++i) columns.emplace_back(FileColumnOf(shape, i));
   return columns;
 }
 

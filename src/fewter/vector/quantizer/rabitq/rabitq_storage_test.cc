@@ -22,6 +22,7 @@ using testing::HasSubstr;
 std::vector<TestIndex> SomeIndexes() {
   return {MakeTestIndex({.dimension = 8, .num_bits = 1}), MakeTestIndex({.dimension = 8, .num_bits = 4}),
           MakeTestIndex({.dimension = 72, .num_bits = 9, .packed = false}),
+          MakeTestIndex({.dimension = 16, .num_bits = 3, .has_blocked_ex_codes = false}),
           MakeTestIndex({.dimension = 8,
                          .num_bits = 2,
                          .estimator = RabitqEstimator::kResidualQuery,
@@ -120,6 +121,21 @@ TEST(RabitqStorage, ColumnsAreThoseThatTheEstimateNeeds) {
       columns({.dimension = 8, .num_bits = 3}),
       testing::UnorderedElementsAre("_rowid", "_rabit_codes", "__scale_factors", "__add_factors", "__error_factors",
                                     "__blocked_ex_codes", "__scale_factors_ex", "__add_factors_ex"));
+}
+
+TEST(RabitqStorage, ExCodesThatFollowOneAnotherAreLaidOutInBlocks) {
+  for (uint32_t num_bits = 2; num_bits <= 9; ++num_bits) {
+    for (uint32_t dimension : {8, 64, 72}) {
+      const TestIndex blocked = MakeTestIndex({.dimension = dimension, .num_bits = num_bits});
+      const TestIndex sequential =
+          MakeTestIndex({.dimension = dimension, .num_bits = num_bits, .has_blocked_ex_codes = false});
+      EXPECT_THAT(sequential.quantizer->columns(), testing::Contains("__ex_codes"));
+      const auto rows = RandomRows(blocked.shape, 40);
+      const auto one = StorageOf(blocked, rows), other = StorageOf(sequential, rows);
+      EXPECT_EQ(ScanAny(*blocked.quantizer, *one), ScanAny(*sequential.quantizer, *other));
+      EXPECT_TRUE(dimension != 64 || one->ToBatch()->Equals(*other->ToBatch())) << num_bits;
+    }
+  }
 }
 
 TEST(RabitqStorage, RowsThatDoNotFitAreRefusedByName) {
@@ -237,12 +253,23 @@ TEST(RabitqQuantizer, IsMadeFromWhatTheFileSays) {
     if (buffer != 3) return arrow::Status::IOError("no such buffer");
     return MatrixOf(256);
   };
+  source.has_column = [](std::string_view) { return false; };
   const auto quantizer = kRabitqKind.quantizer_from_file(source);
   ASSERT_TRUE(quantizer.ok()) << quantizer.status();
   EXPECT_EQ((*quantizer)->dimension(), 16u);
   EXPECT_EQ((*quantizer)->Describe(), "RaBitQ, 1 bit an element");
   source.metadata = R"({"rotate_mat_position":4,"num_bits":1,"packed":true})";
   EXPECT_THAT(kRabitqKind.quantizer_from_file(source).status().message(), HasSubstr("RaBitQ matrix: no such buffer"));
+}
+
+TEST(RabitqQuantizer, ReadsTheExCodesThatTheFileHas) {
+  QuantizerSource source{.dimension = 16};
+  source.metadata = R"({"num_bits":3,"packed":true,"rotation_type":"fast","query_estimator":"raw_query","code_dim":16,
+                        "fast_rotation_signs":[1,2,3,4,5,6,7,8]})";
+  for (const char* column : {"__blocked_ex_codes", "__ex_codes"}) {
+    source.has_column = [column](std::string_view name) { return name == column; };
+    EXPECT_THAT(OrDie(kRabitqKind.quantizer_from_file(source))->columns(), testing::Contains(column));
+  }
 }
 
 }  // namespace

@@ -80,6 +80,7 @@ inline TestIndex MakeTestIndex(RabitqShape shape) {
   index.metadata.num_bits = shape.num_bits;
   index.metadata.code_dimension = shape.code_dimension;
   index.metadata.packed = shape.packed;
+  index.metadata.has_blocked_ex_codes = shape.has_blocked_ex_codes;
   index.metadata.estimator = shape.estimator;
   index.metadata.rotation = shape.rotation;
   std::shared_ptr<arrow::FloatArray> matrix;
@@ -150,6 +151,20 @@ inline std::vector<uint8_t> Packed(const std::vector<uint8_t>& codes, size_t num
   return packed;
 }
 
+/// Ex codes one element's behind the other's, from the lowest bit of a row's first byte on.
+inline std::vector<uint8_t> Sequential(const RabitqShape& shape, const TestRows& rows) {
+  const size_t bits = shape.ex_bits(), width = shape.code_dimension * bits / 8;
+  std::vector<uint8_t> codes(rows.num_rows * width, 0);
+  for (size_t row = 0; row < rows.num_rows; ++row) {
+    for (size_t place = 0; place < width * 8; ++place) {
+      const uint32_t code = rows.ExCode(row, place / bits, shape.ex_bits(), shape.code_dimension);
+      uint8_t& byte = codes[row * width + place / 8];
+      byte = static_cast<uint8_t>(byte | (code >> (place % bits) & 1U) << (place % 8));
+    }
+  }
+  return codes;
+}
+
 /// As auxiliary.idx has them.
 inline std::shared_ptr<arrow::RecordBatch> BatchOf(const RabitqShape& shape, const TestRows& rows) {
   arrow::FieldVector fields;
@@ -173,7 +188,11 @@ inline std::shared_ptr<arrow::RecordBatch> BatchOf(const RabitqShape& shape, con
   add("__scale_factors", floats(rows.scale));
   if (shape.ex_bits() > 0) {
     add("__error_factors", floats(rows.error));
-    add("__blocked_ex_codes", bytes(rows.ex_codes, ExBytesOf(shape)));
+    if (shape.has_blocked_ex_codes) {
+      add("__blocked_ex_codes", bytes(rows.ex_codes, ExBytesOf(shape)));
+    } else {
+      add("__ex_codes", bytes(Sequential(shape, rows), shape.code_dimension * shape.ex_bits() / 8));
+    }
     add("__add_factors_ex", floats(rows.ex_add));
     add("__scale_factors_ex", floats(rows.ex_scale));
   }
