@@ -85,11 +85,10 @@ arrow::Result<Stages> FindStages(pb::VectorIndex* message) {
   return stages;
 }
 
-/// The tensor, or the numbers that very old files have in its place.
-arrow::Result<Tensor> TensorOrFloats(bool has_tensor, pb::Tensor* tensor,
-                                     const google::protobuf::RepeatedField<float>& floats, std::vector<uint64_t> shape,
-                                     const std::string& what) {
-  if (has_tensor) return TensorFromMessage(std::move(*tensor), what);
+/// The tensor, or if that is null the numbers that very old files have in its place.
+arrow::Result<Tensor> TensorOrFloats(pb::Tensor* tensor, const google::protobuf::RepeatedField<float>& floats,
+                                     std::vector<uint64_t> shape, const std::string& what) {
+  if (tensor != nullptr) return TensorFromMessage(std::move(*tensor), what);
   uint64_t count = 1;
   for (const uint64_t extent : shape) {
     if (!CheckedMultiply(count, extent, &count)) return arrow::Status::Invalid(what, ": its shape overflows");
@@ -103,9 +102,9 @@ arrow::Result<Tensor> TensorOrFloats(bool has_tensor, pb::Tensor* tensor,
 
 arrow::Status TakeTensors(const Stages& stages, uint64_t dimension, SingleFileIndex* index) {
   const auto partitions = static_cast<uint64_t>(stages.ivf->lengths_size());
+  auto* centroids = stages.ivf->has_centroids_tensor() ? stages.ivf->mutable_centroids_tensor() : nullptr;
   ARROW_ASSIGN_OR_RAISE(index->centroids,
-                        TensorOrFloats(stages.ivf->has_centroids_tensor(), stages.ivf->mutable_centroids_tensor(),
-                                       stages.ivf->centroids(), {partitions, dimension}, "centroids"));
+                        TensorOrFloats(centroids, stages.ivf->centroids(), {partitions, dimension}, "centroids"));
   if (index->centroids.shape != std::vector<uint64_t>{partitions, dimension} || dimension == 0) {
     return arrow::Status::Invalid("centroids: they are not ", partitions, " of dimension ", dimension);
   }
@@ -118,9 +117,9 @@ arrow::Status TakeTensors(const Stages& stages, uint64_t dimension, SingleFileIn
   }
   index->num_bits = pq.num_bits();
   index->num_sub_vectors = pq.num_sub_vectors();
+  auto* codebook = pq.has_codebook_tensor() ? stages.pq->mutable_codebook_tensor() : nullptr;
   ARROW_ASSIGN_OR_RAISE(index->codebook,
-                        TensorOrFloats(pq.has_codebook_tensor(), stages.pq->mutable_codebook_tensor(), pq.codebook(),
-                                       {uint64_t{1} << pq.num_bits(), dimension}, "codebook"));
+                        TensorOrFloats(codebook, pq.codebook(), {uint64_t{1} << pq.num_bits(), dimension}, "codebook"));
   return arrow::Status::OK();
 }
 
