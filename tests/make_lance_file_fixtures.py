@@ -88,12 +88,23 @@ def compressible_table(rows):
     return pa.table(columns)
 
 
+def with_null_items(values, mask=None, share=0.1):
+    """Vectors some of whose elements are null."""
+    items = pa.array(values.ravel(), mask=np.random.default_rng(7).random(values.size) < share)
+    return pa.FixedSizeListArray.from_arrays(items, values.shape[1], mask=None if mask is None else pa.array(mask))
+
+
 def vector_table(rows, dimension, seed=0):
     mask = np.random.default_rng(seed).random(rows) < 0.15
     columns = {"id": pa.array(np.arange(rows))}
     for dtype in ("uint8", "float16", "float32", "float64"):
         columns[dtype] = fixed_size_list(vectors(rows, dimension, dtype, seed))
         columns[dtype + "_null"] = fixed_size_list(vectors(rows, dimension, dtype, seed), mask)
+        values = vectors(rows, dimension, dtype, seed)
+        columns[dtype + "_items"] = with_null_items(values)
+        columns[dtype + "_items_null"] = with_null_items(values, mask)
+    # A few nulls, so that most pages have none.
+    columns["few_items"] = with_null_items(vectors(rows, dimension, "float32", seed), share=0.2 / dimension / 100)
     columns["same"] = fixed_size_list(np.ones((rows, dimension), "float32"))
     columns["all_null"] = fixed_size_list(np.ones((rows, dimension), "float32"), np.ones(rows, bool))
     return pa.table(columns)
@@ -251,6 +262,7 @@ def write_unsupported(fixtures):
         "text": pa.array([f"text {i}" for i in range(1000)]),
         "struct": pa.array([{"a": i, "b": float(i)} for i in range(1000)]),
         "nested": pa.array([[[i]] for i in range(1000)]),
+        "null_items": with_null_items(np.zeros((1000, 8), "float32"), share=1),
         "id": pa.array(np.arange(1000)),
     }
     for version in VERSIONS:

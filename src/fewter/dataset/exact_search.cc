@@ -52,6 +52,17 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> WithoutNulls(const std::vecto
   return FlatRows(std::move(ids), std::make_shared<arrow::FixedSizeListArray>(vectors.type(), kept, items));
 }
 
+/// The vectors with what their null elements happen to hold, nearly always zero: Lance computes with that.
+std::shared_ptr<arrow::Array> WithoutItemNulls(const arrow::FixedSizeListArray& vectors) {
+  if (vectors.values()->null_count() == 0) return arrow::MakeArray(vectors.data());
+  auto items = vectors.values()->data()->Copy();
+  items->buffers[0] = nullptr;
+  items->null_count = 0;
+  auto data = vectors.data()->Copy();
+  data->child_data[0] = std::move(items);
+  return arrow::MakeArray(data);
+}
+
 }  // namespace
 
 arrow::Result<ExactScorer> ExactScorer::Make(ElementType element_type, uint32_t dimension, Metric metric,
@@ -80,7 +91,7 @@ arrow::Status ExactScorer::Score(const std::vector<uint64_t>& row_ids, const arr
   if (vectors.null_count() > 0) {
     ARROW_ASSIGN_OR_RAISE(rows, WithoutNulls(row_ids, vectors));
   } else {
-    ARROW_ASSIGN_OR_RAISE(rows, FlatRows(row_ids, arrow::MakeArray(vectors.data())));
+    ARROW_ASSIGN_OR_RAISE(rows, FlatRows(row_ids, WithoutItemNulls(vectors)));
   }
   ARROW_ASSIGN_OR_RAISE(const auto storage, quantizer_->MakeStorage(*rows, StorageLayout::kScan));
   scorer_->Scan(*storage, top_k);

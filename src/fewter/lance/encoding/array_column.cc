@@ -57,6 +57,11 @@ ByteRange BytesOfValues(ByteRange buffer, uint64_t bits, RowRange rows) {
   return {buffer.offset + first, (rows.end() * bits + 7) / 8 - first};
 }
 
+/// The items of some vectors of a page; as many as the page has bits for them.
+RowRange ItemsOf(const PlainArray& page, RowRange rows) {
+  return {rows.start * page.items, rows.length * page.items};
+}
+
 bool BitAt(const arrow::Buffer& bytes, uint64_t first_bit, uint64_t i) {
   // `bytes` begins with the byte that first_bit is in.
   const uint64_t bit = first_bit % 8 + i;
@@ -76,6 +81,7 @@ class PlainRead {
       if (page.bits == 0) continue;
       ranges.push_back(BytesOfValues(page.values, page.bits, slice.rows));
       if (page.validity) ranges.push_back(BytesOfValues(*page.validity, 1, slice.rows));
+      if (page.item_validity) ranges.push_back(BytesOfValues(*page.item_validity, 1, ItemsOf(page, slice.rows)));
     }
     return ranges;
   }
@@ -101,6 +107,9 @@ class PlainRead {
       } else {
         out->value_validity().Append(true, slice.rows.length);
       }
+      if (!page.item_validity) continue;
+      const uint64_t first_bit = ItemsOf(page, slice.rows).start % 8;
+      out->AppendItemValidity(bytes[position++]->data(), first_bit, slice.rows.length, page.items);
     }
     return arrow::Status::OK();
   }

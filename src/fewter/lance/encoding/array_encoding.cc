@@ -72,19 +72,25 @@ class PlainParser {
     }
   }
 
-  const PlainArray& result() const { return out_; }
+  const PlainArray& result() {
+    out_.items = items_;
+    return out_;
+  }
 
  private:
   arrow::Status ParseNullable(const pb::v2_0::Nullable& message, uint64_t num_values, int depth) {
     switch (message.nullability_case()) {
       case pb::v2_0::Nullable::kNoNulls:
         return Parse(message.no_nulls().values(), num_values, depth + 1);
-      case pb::v2_0::Nullable::kSomeNulls:
-        if (items_ > 1 || out_.validity) return NullsInside();
-        ARROW_RETURN_NOT_OK(ParseValidity(message.some_nulls().validity(), num_values));
+      case pb::v2_0::Nullable::kSomeNulls: {
+        auto& validity = is_vector_ ? out_.item_validity : out_.validity;
+        if (validity || num_lists_ > 1) return NotSimple();
+        ARROW_RETURN_NOT_OK(ParseValidity(message.some_nulls().validity(), num_values, &validity));
         return Parse(message.some_nulls().values(), num_values, depth + 1);
+      }
       case pb::v2_0::Nullable::kAllNulls:
-        if (items_ > 1 || out_.validity) return NullsInside();
+        if (is_vector_) return arrow::Status::NotImplemented("a page of vectors all of whose elements are null");
+        if (out_.validity) return NotSimple();
         out_.bits = 0;
         return arrow::Status::OK();
       default:
@@ -92,26 +98,27 @@ class PlainParser {
     }
   }
 
-  static arrow::Status NullsInside() {
-    return arrow::Status::NotImplemented("nulls inside the vectors of a fixed_size_list");
+  static arrow::Status NotSimple() {
+    return arrow::Status::NotImplemented("nulls on more than two levels of a fixed_size_list");
   }
 
-  arrow::Status ParseValidity(const ArrayEncoding& message, uint64_t num_values) {
+  arrow::Status ParseValidity(const ArrayEncoding& message, uint64_t num_values, std::optional<ByteRange>* validity) {
     const ArrayEncoding* bits = &message;
     // The bits are themselves an array without nulls.
     if (bits->has_nullable() && bits->nullable().has_no_nulls()) bits = &bits->nullable().no_nulls().values();
     if (!bits->has_flat() || bits->flat().bits_per_value() != 1) return NotRead(*bits);
     uint64_t one = 0;
-    return ParseFlat(bits->flat(), num_values, &out_.validity.emplace(), &one);
+    return ParseFlat(bits->flat(), num_values, &validity->emplace(), &one);
   }
 
   arrow::Status ParseFixedSizeList(const pb::v2_0::FixedSizeList& message, uint64_t num_values, int depth) {
-    if (message.has_validity()) return NullsInside();
+    if (message.has_validity()) return NotSimple();
     if (message.dimension() == 0 || !CheckedMultiply(items_, message.dimension(), &items_) || items_ > kMaxValueBits ||
         !CheckedMultiply(num_values, message.dimension(), &num_values)) {
       return arrow::Status::Invalid("a fixed_size_list of ", message.dimension(), " items");
     }
     is_vector_ = true;
+    ++num_lists_;
     return Parse(message.items(), num_values, depth + 1);
   }
 
@@ -121,7 +128,8 @@ class PlainParser {
       return arrow::Status::NotImplemented("values that are not in a page's own buffers");
     }
     const uint64_t width = message.bits_per_value();
-    if ((width != 1 && width != 8 && width != 16 && width != 32 && width != 64) || (width == 1 && is_vector_)) {
+    if ((width != 1 && width != 8 && width != 16 && width != 32 && width != 64) ||
+        (width == 1 && is_vector_ && range == &out_.values)) {
       return arrow::Status::NotImplemented("the encoding 'flat' of ", width, " bits");
     }
     if (message.buffer().buffer_index() >= page_.buffers.size()) {
@@ -142,6 +150,8 @@ class PlainParser {
   /// Flat values in one value.
   uint64_t items_ = 1;
   bool is_vector_ = false;
+  /// Fixed-size lists in one another.
+  uint32_t num_lists_ = 0;
 };
 
 arrow::Result<PlainArray> ParsePlain(const ArrayEncoding& message, const PageMetadata& page) {

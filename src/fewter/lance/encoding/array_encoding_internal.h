@@ -22,6 +22,10 @@ struct PlainArray {
   ByteRange values;
   /// A bit a value, set where there is one; absent if none is null.
   std::optional<ByteRange> validity;
+  /// The same for each item of a vector.
+  std::optional<ByteRange> item_validity;
+  /// Flat values in one value; 1 unless it is a vector.
+  uint64_t items = 1;
 };
 
 /// Lists, whose items are the rows of the next column.

@@ -51,6 +51,7 @@ struct BlockDecoder {
     return CopyPlain(block, flat.bits, count, {0, count}, out);
   }
   arrow::Status operator()(const FixedSizeListCompression& list) const {
+    if (list.has_validity) return arrow::Status::NotImplemented("nulls inside the vectors of a dictionary");
     return CopyPlain(block, list.num_items * list.bits, count, {0, count}, out);
   }
   arrow::Status operator()(const InlineBitPacking& packing) const {
@@ -137,6 +138,8 @@ arrow::Status DecodeChunkValues(const Compression& compression, std::span<const 
                                 ValueRange range, uint8_t* out) {
   const uint64_t bits = compression.value_bits();
   if (IsPlain(compression)) {
+    // The items' validity has a buffer of its own, which is not about values.
+    if (compression.nullable_items() != nullptr && buffers.size() == 2) buffers = buffers.subspan(1);
     if (buffers.size() != 1) return arrow::Status::Invalid("a chunk with ", buffers.size(), " buffers of plain values");
     return CopyPlain(buffers[0], bits, count, range, out);
   }

@@ -84,6 +84,13 @@ arrow::Status ColumnBuilder::AppendValues(std::shared_ptr<arrow::Buffer> values)
   return arrow::Status::OK();
 }
 
+void ColumnBuilder::AppendItemValidity(const uint8_t* bits, uint64_t first_bit, uint64_t count, uint64_t items) {
+  item_validity_.Append(true, (num_values_ - count) * items - item_validity_.length());
+  for (uint64_t i = first_bit; i < first_bit + count * items; ++i) {
+    item_validity_.Append((bits[i / 8] >> (i % 8) & 1) != 0);
+  }
+}
+
 arrow::Status ColumnBuilder::AppendList(uint64_t length, bool valid) {
   const auto last = static_cast<uint64_t>(offsets_.back());
   if (length > static_cast<uint64_t>(std::numeric_limits<int32_t>::max()) - last) {
@@ -117,11 +124,14 @@ arrow::Result<std::shared_ptr<arrow::Array>> ColumnBuilder::Finish(const ValueTy
   ARROW_ASSIGN_OR_RAISE(auto values, FinishValues(type));
   const int64_t value_nulls = value_validity_.null_count();
   std::shared_ptr<arrow::Buffer> value_validity = value_validity_.Finish();
-  // From the primitives outwards: only the outermost vectors, which are the values, have nulls.
+  // From the primitives outwards: only they and the outermost vectors, which are the values, have nulls.
   auto length = static_cast<int64_t>(num_values_ * type.num_items());
   const bool is_vector = !type.dimensions.empty();
-  auto data = arrow::ArrayData::Make(type.primitive, length, {is_vector ? nullptr : value_validity, std::move(values)},
-                                     is_vector ? 0 : value_nulls);
+  item_validity_.Append(true, static_cast<uint64_t>(length) - item_validity_.length());
+  const int64_t item_nulls = item_validity_.null_count();
+  auto data = arrow::ArrayData::Make(type.primitive, length,
+                                     {is_vector ? item_validity_.Finish() : value_validity, std::move(values)},
+                                     is_vector ? item_nulls : value_nulls);
   std::shared_ptr<arrow::DataType> nested = type.primitive;
   for (size_t i = type.dimensions.size(); i-- > 0;) {
     length /= type.dimensions[i];

@@ -49,6 +49,9 @@ class ColumnBuilder {
   arrow::Status AppendValues(std::shared_ptr<arrow::Buffer> values);
   /// Whether each value, or item of a list, is valid; to be called for every value.
   ValidityBuilder& value_validity() { return value_validity_; }
+  /// Whether the items of the last `count` vectors are valid: `items` bits a vector, from bit `first_bit` of `bits` on.
+  /// Items for which this is not called are valid. Their values are kept as the file has them, null or not.
+  void AppendItemValidity(const uint8_t* bits, uint64_t first_bit, uint64_t count, uint64_t items);
 
   /// A row of the next `length` values. Invalid if an Arrow list array cannot hold them all.
   arrow::Status AppendList(uint64_t length, bool valid);
@@ -68,6 +71,8 @@ class ColumnBuilder {
   std::shared_ptr<arrow::Buffer> shared_;
   std::shared_ptr<arrow::ResizableBuffer> owned_;
   ValidityBuilder value_validity_;
+  /// Of the items of vectors, up to the last of which it was said.
+  ValidityBuilder item_validity_;
   std::vector<int32_t> offsets_;
   ValidityBuilder list_validity_;
 };

@@ -37,12 +37,17 @@ arrow::Result<uint32_t> FlatWordWidth(const pb::v2_1::CompressiveEncoding& messa
 }
 
 arrow::Result<Compression> ParseFixedSizeList(const pb::v2_1::FixedSizeList& message, int depth) {
-  if (message.has_validity()) return arrow::Status::NotImplemented("nulls inside the vectors of a fixed_size_list");
+  if (message.has_validity() && message.values().has_constant()) {
+    return arrow::Status::NotImplemented("a page of vectors all of whose elements are null");
+  }
   ARROW_ASSIGN_OR_RAISE(const Compression values, Parse(message.values(), depth + 1));
   FixedSizeListCompression list;
   if (const auto* flat = std::get_if<FlatCompression>(&values.kind); flat != nullptr && flat->bits >= 8) {
     list = {1, flat->bits};
   } else if (const auto* inner = std::get_if<FixedSizeListCompression>(&values.kind)) {
+    if (message.has_validity() || inner->has_validity) {
+      return arrow::Status::NotImplemented("nulls inside a fixed_size_list of fixed_size_lists");
+    }
     list = *inner;
   } else {
     return arrow::Status::NotImplemented("a fixed_size_list of values that are not flat words");
@@ -52,6 +57,7 @@ arrow::Result<Compression> ParseFixedSizeList(const pb::v2_1::FixedSizeList& mes
       !CheckedMultiply(list.num_items, list.bits, &bits) || bits > kMaxValueBits) {
     return arrow::Status::Invalid("a fixed_size_list of ", message.items_per_value(), " items");
   }
+  list.has_validity = message.has_validity();
   return Compression{list};
 }
 

@@ -25,6 +25,11 @@ struct FlatCompression {
 struct FixedSizeListCompression {
   uint64_t num_items = 0;
   uint32_t bits = 0;
+  /// Items may be null: each has a bit, set if it is not.
+  bool has_validity = false;
+
+  /// In full-zip pages those of a vector stand before it, in whole bytes.
+  uint64_t validity_bytes() const { return has_validity ? (num_items + 7) / 8 : 0; }
 };
 
 /// One bit-packed block that says its own width.
@@ -58,6 +63,11 @@ struct Compression {
 
   /// The bits of one decoded value, a whole vector for lists. At most 2^32.
   uint64_t value_bits() const;
+  /// If the values are vectors whose items may be null, how these lie; null otherwise.
+  const FixedSizeListCompression* nullable_items() const {
+    const auto* list = std::get_if<FixedSizeListCompression>(&kind);
+    return list != nullptr && list->has_validity ? list : nullptr;
+  }
 };
 
 /// Checks a message. NotImplemented, naming it, for an encoding that we do not read; Invalid for a malformed one or one

@@ -32,38 +32,65 @@ class ControlWord {
   uint32_t definition_mask_;
 };
 
+/// What follows the control word: the value, behind a bit for each of its items if these may be null.
+class ZippedValue {
+ public:
+  explicit ZippedValue(const Compression& values) : value_bytes_(values.value_bits() / 8) {
+    if (const auto* nullable = values.nullable_items()) {
+      num_items_ = nullable->num_items;
+      validity_bytes_ = nullable->validity_bytes();
+    }
+  }
+
+  uint64_t bytes() const { return validity_bytes_ + value_bytes_; }
+  bool is_plain() const { return validity_bytes_ == 0; }
+
+  /// Requires bytes() bytes.
+  arrow::Status Append(const uint8_t* from, ColumnBuilder* out) const {
+    ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(1));
+    std::memcpy(to, from + validity_bytes_, value_bytes_);
+    if (!is_plain()) out->AppendItemValidity(from, 0, 1, num_items_);
+    return arrow::Status::OK();
+  }
+
+ private:
+  uint64_t value_bytes_;
+  uint64_t num_items_ = 0;
+  uint64_t validity_bytes_ = 0;
+};
+
 /// Without lists every row has the same size.
 class FixedFullZipPage : public PageReader {
  public:
   FixedFullZipPage(const FullZipLayout& layout, ByteRange values)
-      : meaning_(layout.levels), control_(layout), value_bytes_(layout.values.value_bits() / 8), values_(values) {}
+      : meaning_(layout.levels), control_(layout), value_(layout.values), values_(values) {}
 
   arrow::Result<std::vector<ByteRange>> Plan(RowRange rows) const override {
     return std::vector<ByteRange>{{values_.offset + rows.start * stride(), rows.length * stride()}};
   }
 
   arrow::Status Decode(RowRange rows, Buffers bytes, ColumnBuilder* out) const override {
-    if (control_.bytes() == 0) {
+    if (control_.bytes() == 0 && value_.is_plain()) {
       out->value_validity().Append(true, rows.length);
       return out->AppendValues(bytes[0]);
     }
-    ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(rows.length));
+    ARROW_RETURN_NOT_OK(out->ReserveValues(rows.length, static_cast<uint64_t>(bytes[0]->size())));
     const uint8_t* from = bytes[0]->data();
-    for (uint64_t i = 0; i < rows.length; ++i, from += stride(), to += value_bytes_) {
+    for (uint64_t i = 0; i < rows.length; ++i, from += stride()) {
       const uint16_t level = control_.Definition(control_.Load(from));
       if (level > meaning_.max_definition) return arrow::Status::Invalid("a definition level out of range: ", level);
       out->value_validity().Append(level == 0);
-      std::memcpy(to, from + control_.bytes(), value_bytes_);
+      ARROW_RETURN_NOT_OK(value_.Append(from + control_.bytes(), out));
     }
     return arrow::Status::OK();
   }
 
  private:
-  uint64_t stride() const { return control_.bytes() + value_bytes_; }
+  uint64_t stride() const { return control_.bytes() + value_.bytes(); }
 
   const LevelMeaning meaning_;
   const ControlWord control_;
-  const uint64_t value_bytes_;
+  const ZippedValue value_;
   const ByteRange values_;
 };
 
@@ -74,7 +101,7 @@ class ListFullZipPage : public PageReader {
                   uint32_t index_width)
       : meaning_(layout.levels),
         control_(layout),
-        value_bytes_(layout.values.value_bits() / 8),
+        value_(layout.values),
         values_(values),
         index_(std::move(index)),
         index_width_(index_width) {}
@@ -92,7 +119,7 @@ class ListFullZipPage : public PageReader {
     Levels levels;
     const uint8_t* from = bytes[0]->data();
     auto left = static_cast<uint64_t>(bytes[0]->size());
-    ARROW_RETURN_NOT_OK(out->ReserveValues(left / value_bytes_, left));
+    ARROW_RETURN_NOT_OK(out->ReserveValues(left / value_.bytes(), left));
     uint64_t num_values = 0;
     while (left > 0) {
       if (left < control_.bytes()) return arrow::Status::Invalid("a full-zip page that ends within a control word");
@@ -102,11 +129,10 @@ class ListFullZipPage : public PageReader {
       levels.repetition.push_back(control_.Repetition(word));
       levels.definition.push_back(control_.Definition(word));
       if (!meaning_.HasValue(levels.definition.back())) continue;
-      if (left < value_bytes_) return arrow::Status::Invalid("a full-zip page that ends within a value");
-      ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(1));
-      std::memcpy(to, from, value_bytes_);
-      from += value_bytes_;
-      left -= value_bytes_;
+      if (left < value_.bytes()) return arrow::Status::Invalid("a full-zip page that ends within a value");
+      ARROW_RETURN_NOT_OK(value_.Append(from, out));
+      from += value_.bytes();
+      left -= value_.bytes();
       ++num_values;
     }
     ARROW_ASSIGN_OR_RAISE(const ValueRange range, AppendLists(meaning_, levels, 0, rows.length, num_values, out));
@@ -123,14 +149,14 @@ class ListFullZipPage : public PageReader {
 
   const LevelMeaning meaning_;
   const ControlWord control_;
-  const uint64_t value_bytes_;
+  const ZippedValue value_;
   const ByteRange values_;
   const std::shared_ptr<arrow::Buffer> index_;
   const uint32_t index_width_;
 };
 
 arrow::Result<std::shared_ptr<const PageReader>> OpenFixed(const FullZipLayout& layout, const PageMetadata& page) {
-  const uint64_t stride = layout.control_bytes() + layout.values.value_bits() / 8;
+  const uint64_t stride = layout.control_bytes() + ZippedValue(layout.values).bytes();
   uint64_t size = 0;
   if (!CheckedMultiply(stride, page.num_rows, &size) || size != page.buffers[0].length) {
     return arrow::Status::Invalid("a full-zip page of ", page.num_rows, " rows of ", stride, " bytes has ",

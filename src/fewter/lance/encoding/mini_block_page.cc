@@ -256,7 +256,15 @@ class MiniBlockPage : public PageReader {
     }
     if (dictionary_ != nullptr) return AppendDictionaryValues(chunk, count, range, out);
     ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(range.length));
-    return DecodeChunkValues(layout_.values, chunk.values, count, range, to);
+    ARROW_RETURN_NOT_OK(DecodeChunkValues(layout_.values, chunk.values, count, range, to));
+    const auto* nullable = layout_.values.nullable_items();
+    if (nullable == nullptr) return arrow::Status::OK();
+    if (chunk.values.size() != 2 || chunk.values[0].size() < (count * nullable->num_items + 7) / 8) {
+      return arrow::Status::Invalid("a chunk of ", count, " vectors that does not say which items are null");
+    }
+    out->AppendItemValidity(chunk.values[0].data(), range.start * nullable->num_items, range.length,
+                            nullable->num_items);
+    return arrow::Status::OK();
   }
 
   arrow::Status AppendDictionaryValues(const Chunk& chunk, uint64_t count, ValueRange range, ColumnBuilder* out) const {

@@ -84,7 +84,8 @@ arrow::Result<PageLayout> ParseFullZip(const pb::v2_1::FullZipLayout& message, c
       !std::holds_alternative<FixedSizeListCompression>(layout.values.kind)) {
     return arrow::Status::NotImplemented("a full-zip page of compressed values");
   }
-  const uint64_t bits = layout.values.value_bits();
+  const auto* nullable = layout.values.nullable_items();
+  const uint64_t bits = layout.values.value_bits() + (nullable == nullptr ? 0 : nullable->validity_bytes() * 8);
   if (bits != message.bits_per_value() || bits % 8 != 0) {
     return arrow::Status::Invalid("a full-zip page of ", message.bits_per_value(), " bits a value, encoded in ", bits);
   }

@@ -196,6 +196,28 @@ TEST(MiniBlockPageTest, NullsKeepTheirPlace) {
   EXPECT_TRUE(IsInvalid(Read(layout, TestPage(3, {short_words, short_chunk}), "uint32", {0, 1})));
 }
 
+TEST(MiniBlockPageTest, ElementsOfVectorsMayBeNull) {
+  MiniBlockLayout layout = PlainMiniBlock(false, 3);
+  layout.values = {FixedSizeListCompression{3, 16, true}};
+  layout.num_value_buffers = 2;
+  // Both value buffers by hand: nine bits of validity, and nine values.
+  Bytes chunk = BytesOf<uint16_t>({0, 2, 18, 0xFEFE});
+  for (const uint8_t byte : {0b11101101, 0b00000001, 0, 0, 0, 0, 0, 0}) chunk.push_back(byte);
+  for (uint16_t i = 0; i < 12; ++i) Append(&chunk, i);
+  Bytes words;
+  AppendWord(false, chunk, 0, &words);
+  const TestPage page(3, {words, chunk});
+  const std::string type = "fixed_size_list:uint16:3";
+  EXPECT_EQ(Read(layout, page, type, {0, 3}), "[[0,null,2],[3,null,5],[6,7,8]]");
+  EXPECT_EQ(Read(layout, page, type, {1, 2}), "[[3,null,5],[6,7,8]]");
+  EXPECT_EQ(Read(layout, page, type, {2, 1}), "[[6,7,8]]");
+  TestPage short_bits = page;
+  short_bits.file[128 + 2] = 1;
+  EXPECT_TRUE(IsInvalid(Read(layout, short_bits, type, {0, 1})));
+  layout.num_value_buffers = 1;
+  EXPECT_TRUE(IsInvalid(Read(layout, page, type, {0, 1})));
+}
+
 TEST(MiniBlockPageTest, DictionaryItemsAreLookedUp) {
   MiniBlockLayout layout = PlainMiniBlock(true, 4);
   layout.dictionary = Compression{FlatCompression{64}};
@@ -295,6 +317,25 @@ TEST(FullZipPageTest, ControlWordsOfEveryWidth) {
     EXPECT_EQ(Read(layout, TestPage(3, {values}), "fixed_size_list:uint16:2", {1, 2}), "[null,[20,21]]");
     values[0] = 3;
     EXPECT_EQ(IsInvalid(Read(layout, TestPage(3, {values}), "fixed_size_list:uint16:2", {0, 3})), bits > 1);
+  }
+}
+
+TEST(FullZipPageTest, ElementsOfVectorsMayBeNull) {
+  for (const uint32_t bits : {0u, 1u}) {
+    FullZipLayout layout = FullZip(bits == 0 ? kItems : kNullableItems, 0, bits);
+    layout.values = {FixedSizeListCompression{2, 16, true}};
+    Bytes values;
+    for (uint16_t i = 0; i < 3; ++i) {
+      if (bits > 0) values.push_back(0);
+      values.push_back(static_cast<uint8_t>(i + 1));
+      Append(&values, static_cast<uint16_t>(i * 10));
+      Append(&values, static_cast<uint16_t>(i * 10 + 1));
+    }
+    const std::string type = "fixed_size_list:uint16:2";
+    EXPECT_EQ(Read(layout, TestPage(3, {values}), type, {0, 3}), "[[0,null],[null,11],[20,21]]");
+    EXPECT_EQ(Read(layout, TestPage(3, {values}), type, {1, 1}), "[[null,11]]");
+    values.pop_back();
+    EXPECT_TRUE(IsInvalid(Read(layout, TestPage(3, {values}), type, {0, 1})));
   }
 }
 
