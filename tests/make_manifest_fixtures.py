@@ -193,11 +193,16 @@ def describe(uri, has_stable_row_ids):
     return {"stable_row_ids": has_stable_row_ids, "versions": versions}
 
 
-def make_clone(source, folder):
-    """A dataset whose files lie in another one's folder; it has to be refused."""
-    shutil.rmtree(folder, ignore_errors=True)
+def make_refused(source, folder):
+    """Datasets that would be answered wrongly by who reads no more of them than their own fragments."""
     folder.mkdir(parents=True)
-    lance.dataset(source).shallow_clone(folder / "data.lance", reference=lance.dataset(source).version)
+    lance.dataset(source).shallow_clone(folder / "clone.lance", reference=lance.dataset(source).version)
+    dataset = write(folder / "branched.lance", 0, 30)
+    branch = dataset.create_branch("dev")
+    write(branch.uri, 30, 40, mode="append")
+    write(folder / "bases.lance", 0, 30, initial_bases=[lance.DatasetBasePath(str(folder / "more"), "more")],
+          target_bases=["more"])
+    write(folder / "mem_wal.lance", 0, 30).initialize_mem_wal(unsharded=True)
 
 
 MAKERS = {
@@ -224,7 +229,7 @@ def main():
         make(folder / "data.lance")
         expected = describe(folder / "data.lance", has_stable_row_ids=name == "stable_row_ids")
         (folder / "expected.json").write_text(json.dumps(expected))
-    make_clone(root / "indexes" / "data.lance", root / "clone")
+    make_refused(root / "indexes" / "data.lance", root / "refused")
 
 
 if __name__ == "__main__":

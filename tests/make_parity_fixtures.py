@@ -54,9 +54,10 @@ class Fixtures:
         table = pa.table({"id": pa.array(range(len(vectors)), pa.int64()), "vector": vector_array(vectors, nulls)})
         return lance.write_dataset(table, folder / "dataset.lance", **options)
 
-    def record(self, name: str, queries: np.ndarray, ks, nprobes, options=({},), graph: bool = False) -> None:
-        """Asks the latest version, as another process would."""
-        dataset = lance.dataset(self.out / name / "dataset.lance")
+    def record(self, name: str, queries: np.ndarray, ks, nprobes, options=({},), graph: bool = False,
+               version=None) -> None:
+        """Asks the latest version unless told another, as another process would."""
+        dataset = lance.dataset(self.out / name / "dataset.lance", version=version)
         asked = [(q, k, n, extra) for q in range(len(queries)) for k in ks for n in nprobes for extra in options]
         expected = [self.ask(dataset, queries[q], q, k, n, extra, graph) for q, k, n, extra in asked]
         case = {"column": "vector", "rounding": self.rounding(name, queries), "walks_a_graph": graph,
@@ -81,7 +82,9 @@ class Fixtures:
             how.update(filter=extra["filter"], prefilter=True)
             entry["allowed"] = dataset.to_table(columns=[], filter=extra["filter"], with_row_id=True)["_rowid"].to_pylist()
         result = dataset.to_table(columns=["_distance"], nearest=nearest, **how)
-        entry["rows"] = list(zip(result["_rowid"].to_pylist(), result["_distance"].to_pylist()))
+        # JSON has no infinities.
+        distances = [str(d) if np.isinf(d) else d for d in result["_distance"].to_pylist()]
+        entry["rows"] = list(zip(result["_rowid"].to_pylist(), distances))
         if graph:
             exact = dataset.to_table(columns=["_distance"], nearest={**nearest, "use_index": False}, **how)
             entry["nearest"] = exact["_rowid"].to_pylist()
@@ -278,6 +281,142 @@ class Fixtures:
             make_ex_codes_sequential(next(pathlib.Path(dataset.uri).glob("_indices/*/auxiliary.idx")), bits - 1, 72)
             self.record(name, self.queries(vectors), [1, 10], [1, 3])
 
+    def compacted(self) -> None:
+        """Compactions that leave the index as it is: several rounds, with deleted rows."""
+        kinds = [("IVF_FLAT", "cosine", None), ("IVF_PQ", "l2", 8), ("IVF_PQ", "dot", 4), ("IVF_SQ", "l2", None),
+                 ("IVF_RQ", "l2", 1), ("IVF_RQ", "cosine", 5), ("IVF_HNSW_FLAT", "l2", None),
+                 ("IVF_HNSW_PQ", "l2", None), ("IVF_HNSW_SQ", "cosine", None), ("IVF_FLAT", "hamming", None)]
+        for kind, metric, bits in kinds:
+            for deleting in [False, True]:
+                vectors = self.gaussian(1200, 16)
+                if metric == "hamming":
+                    vectors = self.rng.integers(0, 256, (1200, 16), dtype=np.uint8)
+                name = f"compacted_{kind.lower()}{bits or ''}_{metric}{'_deleted' if deleting else ''}"
+                self.compact_twice(name, vectors, kind, metric, bits, deleting)
+
+    def compact_twice(self, name, vectors, kind, metric, bits, deleting) -> None:
+        # Of few codes of 4 bits, many estimates would tie.
+        sub_vectors = (8 if bits == 4 else 4) if "PQ" in kind else None
+        dataset = self.indexed(name, vectors[:1000], kind, metric, 3, sub_vectors, bits, max_rows_per_file=150)
+        # pylance refuses a graph over rows that are gone. What it said before any compaction holds: they only move rows.
+        graph = "HNSW" in kind
+        if graph and deleting:
+            dataset.delete("id % 7 = 1 OR id BETWEEN 200 AND 239")
+        before = lance.dataset(dataset.uri)
+        for rest, target in [(1, 500), (2, 10000)]:
+            if deleting and not graph:
+                dataset.delete(f"id % 7 = {rest} OR id BETWEEN {rest * 200} AND {rest * 200 + 39}")
+            dataset.optimize.compact_files(target_rows_per_fragment=target, defer_index_remap=True)
+        options = [{}, {"filter": "id % 3 = 0"}, {"refine": 2}]
+        more = pa.table({"id": pa.array(range(1000, 1200), pa.int64()), "vector": vector_array(vectors[1000:])})
+        if graph and deleting:
+            self.record_moved(name, before, self.queries(vectors), options)
+            return
+        if deleting:
+            dataset.delete("id % 7 = 3")
+            lance.write_dataset(more, dataset.uri, mode="append")
+            options += [{"fast_search": True}]
+        self.record(name, self.queries(vectors), [1, 10], [1, 3], options, graph)
+
+    def record_moved(self, name, before, queries, options) -> None:
+        """What pylance answers on the version `before`, by the addresses that the rows have in the latest."""
+        self.record(name, queries, [1, 10], [1, 3], options, graph=True, version=before.version)
+        rows = {}
+        for dataset, side in [(before, 0), (lance.dataset(before.uri), 1)]:
+            table = dataset.to_table(columns=["id"], with_row_id=True)
+            for number, address in zip(table["id"].to_pylist(), table["_rowid"].to_pylist()):
+                rows.setdefault(number, [None, None])[side] = address
+        moved = dict(pair for pair in rows.values())
+        case = json.loads((self.out / name / "case.json").read_text())
+        for entry in case["expected"]:
+            entry["rows"] = [[moved[row], distance] for row, distance in entry["rows"]]
+            for rows_of in ["nearest", "allowed"]:
+                if rows_of in entry:
+                    entry[rows_of] = [moved[row] for row in entry[rows_of]]
+        (self.out / name / "case.json").write_text(json.dumps(case))
+
+    def large_compaction(self) -> None:
+        """So many scattered rows that what moved is kept in a file of its own."""
+        vectors = self.rng.normal(size=(160_000, 2)).astype(np.float32)
+        dataset = self.indexed("compacted_large", vectors, "IVF_FLAT", "l2", 8, max_rows_per_file=4000)
+        dataset.delete("id % 3 = 0")
+        dataset.optimize.compact_files(target_rows_per_fragment=60_000, defer_index_remap=True)
+        if not list((self.out / "compacted_large" / "dataset.lance" / "_indices").glob("*/details.binpb")):
+            sys.exit("what moved was not kept in a file of its own")
+        self.record("compacted_large", self.queries(vectors), [10], [1, 8])
+    def vector_columns(self) -> None:
+        """Exact searches of whatever a vector column may hold, as each file version writes it."""
+        for version in ["2.0", "2.1", "2.2"]:
+            for dimension, dtype in [(3, np.float32), (8, np.float64), (100, np.float32), (160, np.float16)]:
+                name = f"column_{version}_{dimension}"
+                vectors = self.gaussian(400, dimension).astype(dtype)
+                finite = vectors.copy()
+                vectors[::37, 0] = np.inf
+                vectors[5::41, -1] = -np.inf
+                vectors[7::43, 1] = np.nan
+                vectors[11::47] = 0
+                for null_items in [False, True]:
+                    self.indexes[f"{name}{'_null_items' if null_items else ''}"] = ("dot", finite)
+                    self.column(name, vectors, null_items, version)
+
+    def column(self, name, vectors, null_items, version) -> None:
+        """Without an index, in small pages, in two fragments; null vectors in the first."""
+        dimension = vectors.shape[1]
+        name += "_null_items" if null_items else ""
+        (self.out / name).mkdir(parents=True)
+        table = pa.table({"id": pa.array(range(len(vectors)), pa.int64()),
+                          "vector": self.with_null_items(vectors) if null_items
+                          else vector_array(vectors, range(3, 200, 23))})
+        dataset = lance.write_dataset(table, self.out / name / "dataset.lance", max_rows_per_file=250,
+                                      data_storage_version=version, max_page_bytes=30 * dimension * 4)
+        dataset.delete("id % 9 = 4")
+        ranges = [{"lower": 0.25}, {"upper": 1e4}, {"lower": -1e3, "upper": 500.0}]
+        self.record(name, self.queries(vectors[1:37]), [1, 400], [1],
+                    [{"metric": metric, **extra} for metric in METRICS for extra in [{}, *ranges]])
+
+    def with_null_items(self, vectors) -> pa.Array:
+        """Vectors with null elements, under which something lies, in the first half; and null vectors."""
+        valid = self.rng.random(vectors.shape) > 0.03
+        valid[len(vectors) // 2:] = True
+        valid[17] = False
+        flat = pa.array(vectors.ravel())
+        items = pa.Array.from_buffers(flat.type, len(flat), [pa.array(valid.ravel()).buffers()[1], flat.buffers()[1]])
+        mask = np.zeros(len(vectors), dtype=bool)
+        mask[2::31] = True
+        return pa.FixedSizeListArray.from_arrays(items, vectors.shape[1], mask=pa.array(mask))
+
+    def changed_schemas(self) -> None:
+        """The column in files of its own, under other names, missing from a fragment, and with infinities behind an index."""
+        vectors = self.gaussian(500, 16)
+        for version in ["2.0", "2.1", "2.2"]:
+            name = f"schema_{version}"
+            self.indexes[name] = ("l2", vectors)
+            (self.out / name).mkdir(parents=True)
+            ids = pa.table({"id": pa.array(range(300), pa.int64()), "other": pa.array(range(300), pa.int64())})
+            uri = self.out / name / "dataset.lance"
+            dataset = lance.write_dataset(ids, uri, max_rows_per_file=120, data_storage_version=version)
+            added = pa.table({"id": ids["id"], "embedding": vector_array(vectors[:300])})
+            dataset.merge(added, "id")
+            dataset.drop_columns(["other"])
+            dataset.alter_columns({"path": "embedding", "name": "vector"})
+            lance.write_dataset(pa.table({"id": pa.array(range(300, 340), pa.int64())}), uri, mode="append")
+            more = pa.table({"id": pa.array(range(340, 500), pa.int64()), "vector": vector_array(vectors[340:])})
+            lance.write_dataset(more, uri, mode="append")
+            self.record(name, self.queries(vectors[:300]), [10, 500], [1], [{}, {"metric": "cosine"}])
+            # The same with an index, and rows at infinity that it does not cover.
+            dataset = lance.dataset(uri)
+            self.indexes[name + "_indexed"] = ("l2", vectors)
+            shutil.copytree(uri, self.out / (name + "_indexed") / "dataset.lance")
+            dataset = lance.dataset(self.out / (name + "_indexed") / "dataset.lance")
+            dataset = dataset.create_index("vector", "IVF_PQ", metric="l2", num_partitions=3, num_sub_vectors=4)
+            far = vectors[:20].copy()
+            far[::4, 3] = np.inf
+            far[1::4, 3] = -np.inf
+            lance.write_dataset(pa.table({"id": pa.array(range(500, 520), pa.int64()), "vector": vector_array(far)}),
+                                dataset.uri, mode="append")
+            self.record(name + "_indexed", self.queries(vectors[:300]), [10, 600], [1, 3],
+                        [{}, {"refine": 2}, {"metric": "dot"}, {"upper": 30.0}, {"fast_search": True}])
+
 
 def ex_bit_place(bits: int, bit: int, element: int) -> int:
     """Where a bit of an element of a block of 64 lies (docs/format/partition.md)."""
@@ -344,6 +483,10 @@ def main() -> None:
     fixtures.every_kind()
     fixtures.walks()
     fixtures.old_rabitq_layouts()
+    fixtures.compacted()
+    fixtures.large_compaction()
+    fixtures.vector_columns()
+    fixtures.changed_schemas()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 #include <arrow/util/float16.h>
 #include <arrow/util/future.h>
 
+#include "fewter/dataset/fragment_moves.h"
 #include "fewter/dataset/row_locations.h"
 #include "fewter/dataset/vector_column.h"
 #include "fewter/lance/deletions.h"
@@ -95,8 +96,11 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> SearchResult::ToRecordBatch()
 }
 
 Dataset::Dataset(std::shared_ptr<lance::ObjectStore> store, std::shared_ptr<const lance::Manifest> manifest,
-                 std::shared_ptr<Session> session)
-    : store_(std::move(store)), manifest_(std::move(manifest)), session_(std::move(session)) {}
+                 std::shared_ptr<const RowMoves> moves, std::shared_ptr<Session> session)
+    : store_(std::move(store)),
+      manifest_(std::move(manifest)),
+      moves_(std::move(moves)),
+      session_(std::move(session)) {}
 
 arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(const std::string& uri, DatasetOptions options) {
   ARROW_ASSIGN_OR_RAISE(auto store, lance::ObjectStore::Open(uri));
@@ -107,7 +111,14 @@ arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::Obj
                                                       DatasetOptions options) {
   ARROW_ASSIGN_OR_RAISE(auto manifest, lance::ReadManifest(*store, options.version));
   if (options.session == nullptr) options.session = Session::Make();
-  return std::shared_ptr<Dataset>(new Dataset(std::move(store), std::move(manifest), std::move(options.session)));
+  std::shared_ptr<const RowMoves> moves;
+  ARROW_ASSIGN_OR_RAISE(auto reuse, GetFragmentReuse(*store, *manifest, options.session->cache()));
+  if (reuse != nullptr) {
+    manifest = WithNewFragments(*manifest, *reuse);
+    moves = std::make_shared<AddressMoves>(std::move(reuse));
+  }
+  return std::shared_ptr<Dataset>(
+      new Dataset(std::move(store), std::move(manifest), std::move(moves), std::move(options.session)));
 }
 
 std::vector<std::string> Dataset::VectorIndexNames() const {
@@ -120,6 +131,11 @@ std::vector<std::string> Dataset::VectorIndexNames() const {
 
 arrow::Result<const lance::Field*> Dataset::FindColumn(const std::string& column) const {
   if (const lance::Field* field = manifest_->FindField(column)) return field;
+  const std::string parent = column.substr(0, column.find('.'));
+  if (parent != column && manifest_->FindField(parent) != nullptr) {
+    return arrow::Status::NotImplemented("column '", column, "' lies inside '", parent,
+                                         "'; only columns at the top level are searched");
+  }
   return arrow::Status::KeyError("the dataset has no column '", column, "'");
 }
 
@@ -162,20 +178,6 @@ arrow::Result<Dataset::Segments> Dataset::ChooseIndex(const std::string& column,
   return arrow::Status::KeyError("column '", column, "' has no vector index");
 }
 
-arrow::Status Dataset::CheckFragmentReuse(const lance::IndexMetadata& metadata) const {
-  if (!manifest_->has_fragment_reuse_index || !metadata.fragments) return arrow::Status::OK();
-  for (const uint32_t id : *metadata.fragments) {
-    const auto same = [id](const lance::Fragment& fragment) { return fragment.id == id; };
-    if (std::none_of(manifest_->fragments.begin(), manifest_->fragments.end(), same)) {
-      return arrow::Status::NotImplemented(
-          "index '", metadata.name, "' covers fragment ", id,
-          ", which a compaction with deferred remapping has rewritten; reading through "
-          "the fragment reuse index is not supported: build the index again");
-    }
-  }
-  return arrow::Status::OK();
-}
-
 arrow::Result<std::shared_ptr<const Segment>> Dataset::GetSegment(const lance::IndexMetadata& metadata) const {
   const std::string uuid = metadata.uuid.ToString();
   {
@@ -183,8 +185,7 @@ arrow::Result<std::shared_ptr<const Segment>> Dataset::GetSegment(const lance::I
     const auto found = segments_.find(uuid);
     if (found != segments_.end()) return found->second;
   }
-  ARROW_RETURN_NOT_OK(CheckFragmentReuse(metadata));
-  ARROW_ASSIGN_OR_RAISE(auto opened, OpenSegment(store_, *manifest_, metadata, *session_));
+  ARROW_ASSIGN_OR_RAISE(auto opened, OpenSegment(store_, *manifest_, metadata, moves_, *session_));
   std::lock_guard lock(mutex_);
   return segments_.emplace(uuid, std::move(opened)).first->second;
 }

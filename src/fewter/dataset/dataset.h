@@ -123,6 +123,8 @@ class Dataset {
   static arrow::Result<std::shared_ptr<Dataset>> Open(std::shared_ptr<lance::ObjectStore> store,
                                                       DatasetOptions options = {});
 
+  /// As read; only indexes whose rows were moved by compactions that left them as they were (the fragment reuse index)
+  /// show the fragments that they cover now.
   const lance::Manifest& manifest() const { return *manifest_; }
   const Session& session() const { return *session_; }
   lance::IoStats io_stats() const { return store_->counter()->Snapshot(); }
@@ -158,7 +160,7 @@ class Dataset {
 
  private:
   Dataset(std::shared_ptr<lance::ObjectStore> store, std::shared_ptr<const lance::Manifest> manifest,
-          std::shared_ptr<Session> session);
+          std::shared_ptr<const RowMoves> moves, std::shared_ptr<Session> session);
 
   using Segments = std::vector<const lance::IndexMetadata*>;
 
@@ -168,8 +170,6 @@ class Dataset {
   arrow::Result<Segments> FindIndex(const std::string& column, const std::string& index) const;
   /// The same, but KeyError if there is none.
   arrow::Result<Segments> ChooseIndex(const std::string& column, const std::string& index) const;
-  /// NotImplemented if rows of the segment have been moved in a way that only the fragment reuse index tells.
-  arrow::Status CheckFragmentReuse(const lance::IndexMetadata& metadata) const;
   arrow::Result<std::shared_ptr<const Segment>> GetSegment(const lance::IndexMetadata& metadata) const;
   arrow::Result<std::shared_ptr<const RowLocations>> GetRowLocations() const;
 
@@ -177,6 +177,8 @@ class Dataset {
 
   std::shared_ptr<lance::ObjectStore> store_;
   std::shared_ptr<const lance::Manifest> manifest_;
+  /// Of the fragment reuse index; null without one.
+  std::shared_ptr<const RowMoves> moves_;
   std::shared_ptr<Session> session_;
 
   /// Live segments by UUID; never held while one is opened.

@@ -52,9 +52,10 @@ bool EveryRowIsLive(const lance::Manifest& manifest, const std::unordered_set<ui
 
 arrow::Result<std::shared_ptr<const RowFilter>> ReadLiveRows(const lance::ObjectStore& store,
                                                              const lance::Manifest& manifest,
-                                                             const std::vector<uint32_t>& covered_fragments) {
+                                                             const std::vector<uint32_t>& covered_fragments,
+                                                             bool keeps_deleted_rows) {
   const std::unordered_set<uint64_t> covered(covered_fragments.begin(), covered_fragments.end());
-  if (EveryRowIsLive(manifest, covered)) return nullptr;
+  if (!keeps_deleted_rows && EveryRowIsLive(manifest, covered)) return nullptr;
   std::unordered_map<uint64_t, std::vector<uint32_t>> deleted;
   std::vector<uint64_t> live_ids;
   for (const auto& fragment : manifest.fragments) {

@@ -156,7 +156,8 @@ class DatasetSearch {
       for (const uint32_t fragment : *metadata.fragments) {
         if (IsWanted(fragment)) wanted.push_back(fragment);
       }
-      ARROW_ASSIGN_OR_RAISE(live, ReadLiveRows(*dataset_.store_, dataset_.manifest(), wanted));
+      ARROW_ASSIGN_OR_RAISE(live,
+                            ReadLiveRows(*dataset_.store_, dataset_.manifest(), wanted, segment.keeps_deleted_rows));
     }
     return BothOf(std::move(live), request_.prefilter);
   }
@@ -172,6 +173,12 @@ class DatasetSearch {
 
   float lower() const { return request_.distance_from.value_or(std::numeric_limits<float>::lowest()); }
   float upper() const { return request_.distance_below.value_or(std::numeric_limits<float>::max()); }
+
+  /// Of exact distances every one may be returned, infinite ones too, unless there are bounds.
+  TopK MakeExactTopK(size_t k, const RowFilter* filter) const {
+    return TopK(k, filter, request_.distance_from.value_or(-std::numeric_limits<float>::infinity()),
+                request_.distance_below);
+  }
 
   /// Fills the rows with the candidates of all segments.
   arrow::Status SearchSegments() {
@@ -214,7 +221,7 @@ class DatasetSearch {
     }
     ARROW_ASSIGN_OR_RAISE(const auto vectors, column_->Take(addresses));
     ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer());
-    TopK top_k(ids.size(), nullptr, lower(), upper());
+    TopK top_k = MakeExactTopK(ids.size(), nullptr);
     ARROW_RETURN_NOT_OK(scorer.Score(ids, *vectors, &top_k));
     result_.rows_compared_exactly += ids.size();
     result_.rows = top_k.Finish();
@@ -229,7 +236,7 @@ class DatasetSearch {
     ARROW_ASSIGN_OR_RAISE(const auto live, ReadLiveRows(*dataset_.store_, dataset_.manifest(), numbers));
     const auto filter = BothOf(live, request_.prefilter);
     ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer());
-    TopK top_k(request_.k, filter.get(), lower(), upper());
+    TopK top_k = MakeExactTopK(request_.k, filter.get());
     for (const auto* fragment : fragments) {
       ARROW_ASSIGN_OR_RAISE(const auto ids, RowIdsOfFragment(*dataset_.store_, dataset_.manifest(), *fragment));
       ARROW_RETURN_NOT_OK(SearchFragment(column_.get(), *fragment, ids, &scorer, &top_k));

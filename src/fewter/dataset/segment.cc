@@ -73,14 +73,25 @@ arrow::Status CheckIsKnown(const lance::Manifest& manifest, const lance::IndexMe
 
 arrow::Result<std::shared_ptr<const Segment>> Open(const std::shared_ptr<const lance::ObjectStore>& store,
                                                    const lance::Manifest& manifest,
-                                                   const lance::IndexMetadata& metadata, const Session& session) {
+                                                   const lance::IndexMetadata& metadata,
+                                                   std::shared_ptr<const RowMoves> moves, const Session& session) {
   ARROW_RETURN_NOT_OK(CheckIsKnown(manifest, metadata));
-  const WeakCache cache(SegmentCache(session.cache(), metadata));
+  const Cache of_segment = SegmentCache(session.cache(), metadata);
+  const WeakCache cache(of_segment);
   ARROW_ASSIGN_OR_RAISE(auto state, GetState(*store, cache, metadata));
   auto segment = std::make_shared<Segment>();
   auto reader = MakePartitionReader(store, cache, *state);
-  segment->index = std::make_shared<IvfIndex>(std::move(state), cache, std::move(reader), session.io_executor());
-  ARROW_ASSIGN_OR_RAISE(segment->live_rows, ReadLiveRows(*store, manifest, *metadata.fragments));
+  segment->keeps_deleted_rows = metadata.row_ids_are_old && state->layout() == StorageLayout::kRandomAccess;
+  if (metadata.row_ids_are_old) {
+    // Partitions hold row ids; another fragment reuse index makes others of them.
+    const WeakCache partitions(of_segment.Child(manifest.fragment_reuse->uuid.ToString()));
+    segment->index = std::make_shared<IvfIndex>(std::move(state), partitions, std::move(reader), session.io_executor(),
+                                                std::move(moves));
+  } else {
+    segment->index = std::make_shared<IvfIndex>(std::move(state), cache, std::move(reader), session.io_executor());
+  }
+  ARROW_ASSIGN_OR_RAISE(segment->live_rows,
+                        ReadLiveRows(*store, manifest, *metadata.fragments, segment->keeps_deleted_rows));
   return segment;
 }
 
@@ -89,8 +100,9 @@ arrow::Result<std::shared_ptr<const Segment>> Open(const std::shared_ptr<const l
 arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<const lance::ObjectStore>& store,
                                                           const lance::Manifest& manifest,
                                                           const lance::IndexMetadata& metadata,
+                                                          std::shared_ptr<const RowMoves> moves,
                                                           const Session& session) {
-  auto segment = Open(store, manifest, metadata, session);
+  auto segment = Open(store, manifest, metadata, std::move(moves), session);
   return segment.ok() ? segment : WithAdvice(segment.status());
 }
 

@@ -16,15 +16,19 @@ namespace fewter {
 /// A segment of an index, ready to be searched in one version of a dataset. Immutable.
 struct Segment {
   std::shared_ptr<const IvfIndex> index;
+  /// Whether the index has rows called kDeletedRowId.
+  bool keeps_deleted_rows = false;
   /// Null if every row of the segment may be returned.
   std::shared_ptr<const RowFilter> live_rows;
 };
 
-/// Takes the segment's state from the cache, or reads it, and makes a live index of it. NotImplemented, saying what can
-/// be done, for an index that we cannot search.
+/// Takes the segment's state from the cache, or reads it, and makes a live index of it. `moves` says where the rows are
+/// now if its row ids are old. NotImplemented, saying what can be done, for an index that we cannot search.
 arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<const lance::ObjectStore>& store,
                                                           const lance::Manifest& manifest,
-                                                          const lance::IndexMetadata& metadata, const Session& session);
+                                                          const lance::IndexMetadata& metadata,
+                                                          std::shared_ptr<const RowMoves> moves,
+                                                          const Session& session);
 
 /// The namespace of an index segment in a cache. Index files are immutable and named by a UUID, so this names their
 /// content wherever the dataset lies.

@@ -46,6 +46,15 @@ const lance::DataFile* FindDataFile(const lance::Fragment& fragment, int32_t fie
   return nullptr;
 }
 
+/// Of the container that Lance had before version 2.0.
+arrow::Status CheckContainer(const lance::DataFile& file) {
+  if (file.major_version != 0 || file.minor_version >= 3) return arrow::Status::OK();
+  return arrow::Status::NotImplemented(
+      file.path, ": vectors in data files of version 0.", file.minor_version,
+      " (legacy) are not read, which exact distances and rows without an index need: write the dataset anew with a "
+      "data_storage_version of 2.0 or later, or search indexed rows only, without refining");
+}
+
 /// A column may have been renamed since the file was written; its id stays.
 arrow::Result<std::string> NameInFile(const lance::FileMetadata& file, const lance::Field& column) {
   for (const auto& field : file.fields()) {
@@ -72,6 +81,7 @@ arrow::Result<VectorColumn::OpenFile> VectorColumn::Open(const lance::Fragment& 
   }
   OpenFile opened;
   if (const lance::DataFile* file = FindDataFile(fragment, field_.id)) {
+    ARROW_RETURN_NOT_OK(CheckContainer(*file));
     ARROW_ASSIGN_OR_RAISE(opened.reader,
                           OpenLanceFile(*store_, cache_, {file->path, file->size}, lance::IoKind::kData));
     ARROW_ASSIGN_OR_RAISE(opened.column, NameInFile(opened.reader->metadata(), field_));

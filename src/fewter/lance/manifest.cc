@@ -21,8 +21,10 @@ std::map<std::string, std::string> TextMap(const google::protobuf::RepeatedPtrFi
 
 constexpr char kVersionsFolder[] = "_versions";
 constexpr char kDataFolder[] = "data/";
+constexpr char kIndicesFolder[] = "_indices/";
 constexpr char kSystemIndexPrefix[] = "__lance_";
 constexpr char kFragmentReuseIndex[] = "__lance_frag_reuse";
+constexpr char kMemoryWalIndex[] = "__lance_mem_wal";
 
 /// Of the manifest's end, read first; nearly always all of it.
 constexpr uint64_t kTailSize = uint64_t{64} * 1024;
@@ -32,9 +34,19 @@ constexpr uint64_t kMagicOffset = 12;
 constexpr std::string_view kMagic = "LANC";
 
 constexpr uint64_t kStableRowIdsFlag = 2;
-/// Deletion files, stable row ids, the v2 file format, a table config, base paths, no transaction files. The next two
-/// that Lance has given out, overlays (64) and catching up of indexes with a write-ahead log (128), are not supported.
+/// Deletion files, stable row ids, the v2 file format, a table config, base paths, no transaction files.
 constexpr uint64_t kKnownReaderFlags = 1 | kStableRowIdsFlag | 4 | 8 | 16 | 32;
+/// The next two that Lance has given out.
+constexpr uint64_t kOverlaysFlag = 64;
+constexpr uint64_t kMemoryWalFlag = 128;
+
+/// What is not read, and what to do about it.
+constexpr char kOverlays[] =
+    "has overlay files, which replace values of its data files, and is not supported: compact the dataset with Lance";
+constexpr char kMemoryWal[] =
+    "has a memory write-ahead log (MemWAL), whose rows are not in its fragments, and is not supported: have Lance "
+    "merge "
+    "the log into the dataset and drop it";
 
 /// Row addresses keep the fragment's id and the row's offset in 32 bits each.
 constexpr uint64_t kMaxFragmentId = std::numeric_limits<uint32_t>::max();
@@ -104,8 +116,11 @@ arrow::Status ParseMessage(std::string_view bytes, const char* what, Message* me
 
 arrow::Status CheckFeatures(const pb::Manifest& message) {
   const uint64_t unknown = message.reader_feature_flags() & ~kKnownReaderFlags;
+  if ((unknown & kOverlaysFlag) != 0) return arrow::Status::NotImplemented("the dataset ", kOverlays);
+  if ((unknown & kMemoryWalFlag) != 0) return arrow::Status::NotImplemented("the dataset ", kMemoryWal);
   if (unknown != 0) {
-    return arrow::Status::NotImplemented("needs features that we do not read: reader feature flags ", unknown);
+    return arrow::Status::NotImplemented("the dataset needs features newer than this reader, reader feature flags ",
+                                         unknown, ": write it anew with a release of Lance that does without them");
   }
   const std::string& format = message.data_format().file_format();
   if (!format.empty() && format != "lance") {
@@ -114,12 +129,23 @@ arrow::Status CheckFeatures(const pb::Manifest& message) {
   return arrow::Status::OK();
 }
 
-/// Files of a shallow clone or an import lie outside the dataset's folder.
+/// Files of a branch, a shallow clone or an import lie outside the dataset's folder.
 template <typename Message>
 arrow::Status CheckBase(const Message& message, const std::string& what) {
   if (!message.has_base_id()) return arrow::Status::OK();
-  return arrow::Status::NotImplemented(what, " lies in another folder than the dataset (base path ", message.base_id(),
-                                       ")");
+  return arrow::Status::NotImplemented(what, " lies in another folder than the dataset, base path ", message.base_id());
+}
+
+/// Says of an error about a base path which folder it is, and how such a dataset comes about.
+arrow::Status WithBasePaths(const arrow::Status& status, const pb::Manifest& message) {
+  if (!status.IsNotImplemented() || message.base_paths_size() == 0) return status;
+  std::string paths;
+  for (const pb::BasePath& base : message.base_paths()) {
+    paths += (paths.empty() ? "" : ", ") + std::to_string(base.id()) + " is \"" + base.path() + "\"";
+  }
+  return status.WithMessage(status.message(), " (", paths,
+                            "): branches, shallow clones and files added from elsewhere are not supported; write the "
+                            "rows to a dataset of their own, as a deep clone does");
 }
 
 arrow::Status CheckPath(const std::string& path, const std::string& what) {
@@ -182,12 +208,12 @@ arrow::Result<DeletionFile> DecodeDeletionFile(const pb::DeletionFile& from) {
                       .num_deleted_rows = from.num_deleted_rows()};
 }
 
-arrow::Result<std::optional<RowIdLocation>> DecodeRowIds(const pb::DataFragment& from) {
-  if (from.has_inline_row_ids()) return RowIdLocation{from.inline_row_ids(), "", {}};
+arrow::Result<std::optional<MessageLocation>> DecodeRowIds(const pb::DataFragment& from) {
+  if (from.has_inline_row_ids()) return MessageLocation{from.inline_row_ids(), "", {}};
   if (!from.has_external_row_ids()) return std::nullopt;
   const pb::ExternalFile& file = from.external_row_ids();
   RETURN_NOT_OK(CheckPath(file.path(), "row ids"));
-  return RowIdLocation{"", file.path(), {file.offset(), file.size()}};
+  return MessageLocation{"", file.path(), {file.offset(), file.size()}};
 }
 
 arrow::Result<Fragment> DecodeFragment(const pb::DataFragment& from) {
@@ -197,7 +223,7 @@ arrow::Result<Fragment> DecodeFragment(const pb::DataFragment& from) {
   if (fragment.physical_rows > kMaxRowsOfFragment) {
     return arrow::Status::Invalid("its rows cannot be counted in 32 bits: ", fragment.physical_rows);
   }
-  if (from.overlays_size() > 0) return arrow::Status::NotImplemented("has overlays, which we do not read");
+  if (from.overlays_size() > 0) return arrow::Status::NotImplemented(kOverlays);
   for (const pb::DataFile& file : from.files()) {
     ARROW_ASSIGN_OR_RAISE(fragment.files.emplace_back(), DecodeDataFile(file));
   }
@@ -227,16 +253,21 @@ arrow::Result<std::vector<Fragment>> DecodeFragments(const pb::Manifest& message
   return fragments;
 }
 
+arrow::Result<Uuid> DecodeUuid(const pb::UUID& from, const std::string& what) {
+  Uuid uuid;
+  if (from.uuid().size() != uuid.bytes.size()) {
+    return arrow::Status::Invalid(what, ": its uuid has ", from.uuid().size(), " bytes, not 16");
+  }
+  std::copy(from.uuid().begin(), from.uuid().end(), uuid.bytes.begin());
+  return uuid;
+}
+
 /// Takes the number of its fragments from `budget`.
 arrow::Result<IndexMetadata> DecodeIndex(const pb::IndexMetadata& from, uint64_t* budget) {
   const std::string what = "index \"" + from.name() + "\"";
   RETURN_NOT_OK(CheckBase(from, what));
   IndexMetadata index;
-  const std::string& uuid = from.uuid().uuid();
-  if (uuid.size() != index.uuid.bytes.size()) {
-    return arrow::Status::Invalid(what, ": its uuid has ", uuid.size(), " bytes, not 16");
-  }
-  std::copy(uuid.begin(), uuid.end(), index.uuid.bytes.begin());
+  ARROW_ASSIGN_OR_RAISE(index.uuid, DecodeUuid(from.uuid(), what));
   index.name = from.name();
   index.fields.assign(from.fields().begin(), from.fields().end());
   index.dataset_version = from.dataset_version();
@@ -254,11 +285,46 @@ arrow::Result<IndexMetadata> DecodeIndex(const pb::IndexMetadata& from, uint64_t
   return index;
 }
 
+arrow::Result<FragmentReuseIndex> DecodeFragmentReuse(const pb::IndexMetadata& from) {
+  const std::string what = "index \"" + from.name() + "\"";
+  RETURN_NOT_OK(CheckBase(from, what));
+  FragmentReuseIndex index;
+  ARROW_ASSIGN_OR_RAISE(index.uuid, DecodeUuid(from.uuid(), what));
+  if (!from.index_details().type_url().ends_with("FragmentReuseIndexDetails")) {
+    return arrow::Status::Invalid(what, ": its details are of type \"", from.index_details().type_url(), "\"");
+  }
+  pb::FragmentReuseIndexDetails details;
+  RETURN_NOT_OK(ParseMessage(from.index_details().value(), "details of the fragment reuse index", &details));
+  switch (details.content_case()) {
+    case pb::FragmentReuseIndexDetails::kInline:
+      index.details = {details.inline_(), "", {}};
+      return index;
+    case pb::FragmentReuseIndexDetails::kExternal: {
+      const pb::ExternalFile& file = details.external();
+      RETURN_NOT_OK(CheckPath(file.path(), what));
+      const std::string path = kIndicesFolder + index.uuid.ToString() + "/" + file.path();
+      index.details = {"", path, {file.offset(), file.size()}};
+      return index;
+    }
+    case pb::FragmentReuseIndexDetails::CONTENT_NOT_SET:
+      break;
+  }
+  return arrow::Status::Invalid(what, ": its details have no content, or one of an unknown kind");
+}
+
 arrow::Status DecodeIndexes(const pb::IndexSection& message, Manifest* manifest) {
   uint64_t budget = kMaxIndexedFragments;
   for (const pb::IndexMetadata& from : message.indices()) {
+    if (from.name() == kMemoryWalIndex) {
+      return arrow::Status::NotImplemented("index \"", from.name(), "\": the dataset ", kMemoryWal);
+    }
     if (from.name().rfind(kSystemIndexPrefix, 0) == 0) {
-      manifest->has_fragment_reuse_index |= from.name() == kFragmentReuseIndex;
+      if (from.name() != kFragmentReuseIndex) {
+        return arrow::Status::NotImplemented("index \"", from.name(),
+                                             "\": one of Lance's own that is newer than this reader");
+      }
+      if (manifest->fragment_reuse) return arrow::Status::Invalid("index \"", from.name(), "\" occurs twice");
+      ARROW_ASSIGN_OR_RAISE(manifest->fragment_reuse, DecodeFragmentReuse(from));
       continue;
     }
     ARROW_ASSIGN_OR_RAISE(manifest->indices.emplace_back(), DecodeIndex(from, &budget));
@@ -282,12 +348,14 @@ arrow::Result<std::shared_ptr<Manifest>> Decode(ManifestFile* file) {
   manifest->data_storage_version = message.data_format().version();
   manifest->config = TextMap(message.config());
   ARROW_ASSIGN_OR_RAISE(manifest->fields, DecodeFields(message));
-  ARROW_ASSIGN_OR_RAISE(manifest->fragments, DecodeFragments(message));
+  auto fragments = DecodeFragments(message);
+  if (!fragments.ok()) return WithBasePaths(fragments.status(), message);
+  manifest->fragments = std::move(*fragments);
   if (message.has_index_section()) {
     ARROW_ASSIGN_OR_RAISE(bytes, file->Message(message.index_section(), "index section"));
     pb::IndexSection section;
     RETURN_NOT_OK(ParseMessage(bytes, "index section", &section));
-    RETURN_NOT_OK(DecodeIndexes(section, manifest.get()));
+    RETURN_NOT_OK(WithBasePaths(DecodeIndexes(section, manifest.get()), message));
   }
   return manifest;
 }

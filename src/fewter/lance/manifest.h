@@ -53,11 +53,11 @@ struct DeletionFile {
   uint64_t num_deleted_rows = 0;
 };
 
-/// Where the stable row ids of a fragment are kept: in the manifest itself, or in a slice of another file.
-struct RowIdLocation {
-  /// The encoded sequence, unless `path` names a file.
+/// Where a message is kept: in the manifest itself, or in a slice of another file.
+struct MessageLocation {
+  /// The encoded message, unless `path` names a file.
   std::string inline_bytes;
-  /// Relative to the dataset's root; empty if the sequence is inline.
+  /// Relative to the dataset's root; empty if the message is inline.
   std::string path;
   ByteRange range;
 };
@@ -71,7 +71,7 @@ struct Fragment {
   /// Rows on disk, deleted ones included; never fewer than the deletion file deletes.
   uint64_t physical_rows = 0;
   /// Only in tables with stable row ids; decoded by ReadRowIds.
-  std::optional<RowIdLocation> row_ids;
+  std::optional<MessageLocation> row_ids;
   uint64_t live_rows() const { return physical_rows - (deletion_file ? deletion_file->num_deleted_rows : 0); }
 };
 
@@ -105,9 +105,19 @@ struct IndexMetadata {
   std::string details_type_url;
   int32_t index_version = 0;
   std::vector<IndexFile> files;
+  /// Rows were moved after it was written, so that the row ids in its files have to be translated (by FragmentReuse).
+  /// Not in the manifest: Dataset sets it.
+  bool row_ids_are_old = false;
 
   /// The size of one of its files in bytes, 0 if the manifest does not say.
   uint64_t FileSize(std::string_view file_name) const;
+};
+
+/// What compactions did that rewrote fragments and left the indexes as they were; decoded by ReadFragmentReuse. The
+/// fragments and row addresses of the other indexes have to be translated by it.
+struct FragmentReuseIndex {
+  Uuid uuid;
+  MessageLocation details;
 };
 
 struct Manifest {
@@ -118,8 +128,7 @@ struct Manifest {
   std::vector<Fragment> fragments;
   /// All but the system's own, whose names start with "__lance_".
   std::vector<IndexMetadata> indices;
-  /// Rows were moved to other fragments without telling the indexes: the row addresses in them have to be translated.
-  bool has_fragment_reuse_index = false;
+  std::optional<FragmentReuseIndex> fragment_reuse;
   uint64_t reader_feature_flags = 0;
   /// As written, e.g. "2.2"; empty in old datasets.
   std::string data_storage_version;

@@ -126,7 +126,7 @@ void CompareVersion(const Fixture& fixture, const json& expected) {
   EXPECT_EQ(manifest->live_rows(), expected["live_rows"].get<uint64_t>());
   EXPECT_EQ(manifest->config, (expected["config"].get<std::map<std::string, std::string>>()));
   EXPECT_EQ(manifest->has_stable_row_ids(), fixture.expected["stable_row_ids"].get<bool>());
-  EXPECT_EQ(manifest->has_fragment_reuse_index, expected["has_fragment_reuse_index"].get<bool>());
+  EXPECT_EQ(manifest->fragment_reuse.has_value(), expected["has_fragment_reuse_index"].get<bool>());
   CompareFields(*manifest, expected["fields"]);
   ASSERT_EQ(manifest->fragments.size(), expected["fragments"].size());
   for (size_t i = 0; i < manifest->fragments.size(); ++i) {
@@ -158,7 +158,7 @@ TEST(ManifestFixtures, CoverWhatWritersDo) {
       const auto manifest = ReadManifest(*fixture.store, version["version"].get<uint64_t>()).ValueOrDie();
       seen.insert(manifest->path.size() == std::string("_versions/18446744073709551614.manifest").size() ? "V2" : "V1");
       seen.insert("data " + manifest->data_storage_version);
-      if (manifest->has_fragment_reuse_index) seen.insert("fragment reuse");
+      if (manifest->fragment_reuse) seen.insert("fragment reuse");
       for (const IndexMetadata& index : manifest->indices) {
         seen.insert(index.files.empty() ? "index without files" : "index");
       }
@@ -181,12 +181,32 @@ TEST(ManifestFixtures, CoverWhatWritersDo) {
   }
 }
 
-TEST(ManifestFixtures, AShallowCloneIsRefused) {
-  const auto clone = FixturesFolder() / "clone" / "data.lance";
-  ASSERT_TRUE(std::filesystem::exists(clone)) << "run tests/make_manifest_fixtures.py";
-  const auto status = ReadManifest(*ObjectStore::Open(clone.string()).ValueOrDie()).status();
+/// What is said about a dataset that must not be opened, as it would answer wrongly.
+std::string RefusalOf(const std::string& folder) {
+  const auto path = FixturesFolder() / folder;
+  EXPECT_TRUE(std::filesystem::exists(path)) << "run tests/make_manifest_fixtures.py";
+  const auto status = ReadManifest(*ObjectStore::Open(path.string()).ValueOrDie()).status();
   EXPECT_TRUE(status.IsNotImplemented()) << status;
-  EXPECT_THAT(status.message(), HasSubstr("lies in another folder"));
+  return status.message();
+}
+
+TEST(ManifestFixtures, WhatLiesElsewhereIsRefused) {
+  for (const char* folder : {"refused/clone.lance", "refused/branched.lance/tree/dev", "refused/bases.lance"}) {
+    EXPECT_THAT(RefusalOf(folder), HasSubstr("lies in another folder"));
+    EXPECT_THAT(RefusalOf(folder), HasSubstr("branches, shallow clones and files added"));
+  }
+  EXPECT_THAT(RefusalOf("refused/clone.lance"), HasSubstr("/indexes/data.lance\""));
+}
+
+TEST(ManifestFixtures, ABranchOfADatasetDoesNotChangeIt) {
+  const auto store = ObjectStore::Open((FixturesFolder() / "refused/branched.lance").string()).ValueOrDie();
+  const auto manifest = ReadManifest(*store).ValueOrDie();
+  EXPECT_EQ(manifest->version, 1U);
+  EXPECT_EQ(manifest->live_rows(), 30U);
+}
+
+TEST(ManifestFixtures, AMemoryWriteAheadLogIsRefused) {
+  EXPECT_THAT(RefusalOf("refused/mem_wal.lance"), HasSubstr("MemWAL"));
 }
 
 }  // namespace

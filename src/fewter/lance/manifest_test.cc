@@ -106,6 +106,11 @@ pb::IndexSection SmallIndexSection() {
   index->mutable_files(0)->set_size_bytes(77);
   index = section.add_indices();
   index->set_name("__lance_frag_reuse");
+  index->mutable_uuid()->set_uuid(std::string(16, 'u'));
+  index->mutable_index_details()->set_type_url("/lance.table.FragmentReuseIndexDetails");
+  pb::FragmentReuseIndexDetails details;
+  details.set_inline_("moves");
+  index->mutable_index_details()->set_value(details.SerializeAsString());
   return section;
 }
 
@@ -154,7 +159,8 @@ TEST(Manifest, EveryFieldIsDecoded) {
 
 TEST(Manifest, IndexesAreDecodedAndTheSystemsOwnLeftOut) {
   const auto manifest = Parse(SmallManifest()).ValueOrDie();
-  EXPECT_TRUE(manifest->has_fragment_reuse_index);
+  EXPECT_EQ(manifest->fragment_reuse->uuid.ToString(), "75757575-7575-7575-7575-757575757575");
+  EXPECT_EQ(manifest->fragment_reuse->details.inline_bytes, "moves");
   ASSERT_EQ(manifest->indices.size(), 1U);
   const IndexMetadata& index = manifest->indices[0];
   EXPECT_EQ(index.uuid.ToString(), "01234567-89ab-cdef-7a7a-7a7a7a7a7a7a");
@@ -192,13 +198,19 @@ TEST(Manifest, WhatWeCannotReadIsNamed) {
     return status.message();
   };
   EXPECT_THAT(problem([](auto* m) { m->set_reader_feature_flags(2 | 256); }), HasSubstr("feature flags 256"));
-  EXPECT_THAT(problem([](auto* m) { m->set_reader_feature_flags(64); }), HasSubstr("7.manifest: needs features"));
-  EXPECT_THAT(problem([](auto* m) { m->set_reader_feature_flags(128); }), HasSubstr("128"));
+  EXPECT_THAT(problem([](auto* m) { m->set_reader_feature_flags(64); }),
+              HasSubstr("7.manifest: the dataset has overlay files"));
+  EXPECT_THAT(problem([](auto* m) { m->set_reader_feature_flags(128); }), HasSubstr("write-ahead log (MemWAL)"));
   EXPECT_THAT(problem([](auto* m) { m->set_reader_feature_flags(uint64_t{1} << 63); }), HasSubstr("flags"));
-  EXPECT_THAT(problem([](auto* m) { m->mutable_fragments(0)->add_overlays("x"); }),
-              HasSubstr("fragment 3: has overla"));
+  EXPECT_THAT(problem([](auto* m) { m->mutable_fragments(0)->add_overlays("overlay"); }),
+              HasSubstr("fragment 3: has overlay files"));
   EXPECT_THAT(problem([](auto* m) { m->mutable_fragments(0)->mutable_files(0)->set_base_id(0); }),
-              HasSubstr("fragment 3: data file \"x.lance\" lies in another folder"));
+              HasSubstr("fragment 3: data file \"x.lance\" lies in another folder than the dataset, base path 0"));
+  EXPECT_THAT(problem([](auto* m) {
+                m->mutable_fragments(0)->mutable_files(0)->set_base_id(0);
+                m->add_base_paths()->set_path("/elsewhere");
+              }),
+              HasSubstr("base path 0 (0 is \"/elsewhere\"): branches, shallow clones"));
   EXPECT_THAT(problem([](auto* m) { m->mutable_fragments(0)->mutable_deletion_file()->set_base_id(1); }),
               HasSubstr("deletion file lies in another folder"));
   EXPECT_THAT(problem([](auto* m) { m->mutable_fragments(0)->mutable_deletion_file()->set_file_type(2); }),
@@ -257,6 +269,42 @@ TEST(Manifest, MalformedIndexesAreNamed) {
   const auto elsewhere = status([](auto* i) { i->set_base_id(2); });
   EXPECT_TRUE(elsewhere.IsNotImplemented());
   EXPECT_THAT(elsewhere.message(), HasSubstr("index \"pair_idx\" lies in another folder"));
+}
+
+TEST(Manifest, IndexesOfLanceItselfAreReadOrRefused) {
+  const auto problem = [](const std::function<void(pb::IndexMetadata*)>& change) {
+    pb::IndexSection section = SmallIndexSection();
+    change(section.mutable_indices(1));
+    const auto status = ParseManifest(ExactBuffer(FileOf(SmallManifest(), &section)), "m").status();
+    EXPECT_FALSE(status.ok());
+    return status.message();
+  };
+  EXPECT_THAT(problem([](auto* i) { i->set_name("__lance_mem_wal"); }),
+              HasSubstr("index \"__lance_mem_wal\": the dataset has a memory write-ahead log (MemWAL)"));
+  EXPECT_THAT(problem([](auto* i) { i->set_name("__lance_more"); }), HasSubstr("\"__lance_more\": one of Lance's own"));
+  const auto with_details = [](const pb::FragmentReuseIndexDetails& details) {
+    return [details](pb::IndexMetadata* i) { i->mutable_index_details()->set_value(details.SerializeAsString()); };
+  };
+  pb::FragmentReuseIndexDetails details;
+  EXPECT_THAT(problem(with_details(details)), HasSubstr("its details have no content"));
+  details.mutable_external()->set_path("../x");
+  EXPECT_THAT(problem(with_details(details)), HasSubstr("leads out"));
+  EXPECT_THAT(problem([](auto* i) { i->mutable_index_details()->set_type_url("/x"); }), HasSubstr("of type \"/x\""));
+  EXPECT_THAT(problem([](auto* i) { i->mutable_index_details()->set_value("x"); }), HasSubstr("well-formed"));
+  EXPECT_THAT(problem([](auto* i) { i->clear_uuid(); }), HasSubstr("its uuid has 0 bytes"));
+  EXPECT_THAT(problem([](auto* i) { i->set_base_id(1); }), HasSubstr("another folder"));
+
+  pb::IndexSection section = SmallIndexSection();
+  details.mutable_external()->set_path("details.binpb");
+  details.mutable_external()->set_offset(3);
+  details.mutable_external()->set_size(4);
+  section.mutable_indices(1)->mutable_index_details()->set_value(details.SerializeAsString());
+  const auto read = ParseManifest(ExactBuffer(FileOf(SmallManifest(), &section)), "m").ValueOrDie();
+  EXPECT_EQ(read->fragment_reuse->details.path, "_indices/75757575-7575-7575-7575-757575757575/details.binpb");
+  EXPECT_EQ(read->fragment_reuse->details.range, (ByteRange{3, 4}));
+  *section.add_indices() = section.indices(1);
+  EXPECT_THAT(ParseManifest(ExactBuffer(FileOf(SmallManifest(), &section)), "m").status().message(),
+              HasSubstr("occurs twice"));
 }
 
 TEST(Manifest, TheFragmentsOfAllIndexesTogetherAreBounded) {

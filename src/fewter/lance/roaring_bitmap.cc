@@ -1,6 +1,7 @@
 #include "fewter/lance/roaring_bitmap.h"
 
 #include <bit>
+#include <optional>
 
 #include "fewter/util/bytes.h"
 
@@ -29,6 +30,7 @@ class Decoder {
   Decoder(std::string_view bytes, uint64_t max_values, std::string_view what)
       : bytes_(bytes), max_values_(max_values), what_(what) {}
 
+  /// The bitmap at the start of the bytes; Rest() is what follows it.
   arrow::Result<std::vector<uint32_t>> Decode() {
     RETURN_NOT_OK(ReadHeader());
     for (const Container& container : containers_) {
@@ -44,8 +46,14 @@ class Decoder {
         return Malformed("a container does not hold as many values as it says");
       }
     }
-    if (!bytes_.empty()) return Malformed("there are bytes after the last container");
     return std::move(values_);
+  }
+
+  std::string_view Rest() const { return bytes_; }
+
+  arrow::Status CheckEnd() const {
+    if (bytes_.empty()) return arrow::Status::OK();
+    return Malformed("there are bytes after the last container");
   }
 
  private:
@@ -152,7 +160,34 @@ class Decoder {
 
 arrow::Result<std::vector<uint32_t>> ParseRoaringBitmap(std::string_view bytes, uint64_t max_values,
                                                         std::string_view what) {
-  return Decoder(bytes, max_values, what).Decode();
+  Decoder decoder(bytes, max_values, what);
+  ARROW_ASSIGN_OR_RAISE(auto values, decoder.Decode());
+  RETURN_NOT_OK(decoder.CheckEnd());
+  return values;
+}
+
+arrow::Status VisitRoaringTreemap(std::string_view bytes, uint64_t max_values, std::string_view what,
+                                  const std::function<arrow::Status(uint32_t, const std::vector<uint32_t>&)>& visit) {
+  const auto malformed = [&](std::string_view problem) {
+    return arrow::Status::Invalid(what, ": malformed roaring treemap: ", problem);
+  };
+  if (bytes.size() < sizeof(uint64_t)) return malformed("it is too short for its count");
+  const auto count = LoadLittleEndian<uint64_t>(bytes.data());
+  bytes.remove_prefix(sizeof(uint64_t));
+  std::optional<uint32_t> previous;
+  for (uint64_t i = 0; i < count; ++i) {
+    if (bytes.size() < sizeof(uint32_t)) return malformed("it ends too early");
+    const auto upper = LoadLittleEndian<uint32_t>(bytes.data());
+    if (previous && upper <= *previous) return malformed("its bitmaps are out of order");
+    previous = upper;
+    Decoder decoder(bytes.substr(sizeof(uint32_t)), max_values, what);
+    ARROW_ASSIGN_OR_RAISE(const auto lower, decoder.Decode());
+    max_values -= lower.size();
+    bytes = decoder.Rest();
+    RETURN_NOT_OK(visit(upper, lower));
+  }
+  if (!bytes.empty()) return malformed("there are bytes after the last bitmap");
+  return arrow::Status::OK();
 }
 
 }  // namespace fewter::lance

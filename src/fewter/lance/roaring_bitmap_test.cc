@@ -105,5 +105,33 @@ TEST(RoaringBitmap, SurvivesEveryCorruption) {
   }
 }
 
+/// The numbers of a treemap, or what is wrong with it.
+std::string Visit(std::string_view bytes, uint64_t max_values) {
+  std::string text;
+  const auto status =
+      VisitRoaringTreemap(bytes, max_values, "test", [&](uint32_t upper, const std::vector<uint32_t>& lower) {
+        for (const uint32_t value : lower) text += std::to_string(upper) + ":" + std::to_string(value) + " ";
+        return upper == 99 ? arrow::Status::Invalid("enough") : arrow::Status::OK();
+      });
+  return status.ok() ? text : status.message();
+}
+
+TEST(RoaringTreemap, IsOneBitmapAfterTheOther) {
+  const auto number = [](uint64_t value, size_t bytes) {
+    return std::string(reinterpret_cast<const char*>(&value), bytes);
+  };
+  const std::string first = number(3, 4) + Serialise({1, 70000}, false);
+  const std::string second = number(7, 4) + Serialise(Every(5, 8, 1), true);
+  EXPECT_EQ(Visit(number(2, 8) + first + second, 5), "3:1 3:70000 7:5 7:6 7:7 ");
+  EXPECT_EQ(Visit(number(0, 8), 0), "");
+  EXPECT_THAT(Visit(number(2, 8) + first + second, 4), HasSubstr("more values than the 2"));
+  EXPECT_THAT(Visit(number(2, 8) + second + first, 5), HasSubstr("out of order"));
+  EXPECT_THAT(Visit(number(1, 8) + first + second, 5), HasSubstr("after the last bitmap"));
+  EXPECT_THAT(Visit(number(3, 8) + first + second, 5), HasSubstr("ends too early"));
+  EXPECT_THAT(Visit(number(UINT64_MAX, 8) + first, 5), HasSubstr("ends too early"));
+  EXPECT_THAT(Visit("1234567", 5), HasSubstr("too short"));
+  EXPECT_EQ(Visit(number(1, 8) + number(99, 4) + Serialise({1}, false), 5), "enough");
+}
+
 }  // namespace
 }  // namespace fewter::lance

@@ -145,7 +145,7 @@ class RowIdCollector {
 
 arrow::Result<std::vector<uint64_t>> ReadAndParse(const ObjectStore& store, const Fragment& fragment) {
   if (!fragment.row_ids) return arrow::Status::Invalid("it has no stable row ids");
-  const RowIdLocation& location = *fragment.row_ids;
+  const MessageLocation& location = *fragment.row_ids;
   if (location.path.empty()) return ParseRowIdSequence(location.inline_bytes, fragment.physical_rows);
   auto file = store.OpenFile(location.path, 0, IoKind::kManifest);
   ARROW_ASSIGN_OR_RAISE(auto bytes, file->Read(location.range));

@@ -127,13 +127,13 @@ TEST(RowIds, AnExternalSequenceIsASliceOfAFile) {
   fragment.id = 3;
   fragment.physical_rows = 17;
   EXPECT_THAT(ReadRowIds(*store, fragment).status().message(), HasSubstr("fragment 3: it has no stable row ids"));
-  fragment.row_ids = RowIdLocation{"", "ids", {6, EveryKind().size()}};
+  fragment.row_ids = MessageLocation{"", "ids", {6, EveryKind().size()}};
   EXPECT_EQ(ReadRowIds(*store, fragment).ValueOrDie(), ParseRowIdSequence(EveryKind(), 17).ValueOrDie());
-  fragment.row_ids = RowIdLocation{EveryKind(), "", {}};
+  fragment.row_ids = MessageLocation{EveryKind(), "", {}};
   EXPECT_EQ(ReadRowIds(*store, fragment).ValueOrDie().size(), 17U);
-  fragment.row_ids = RowIdLocation{"", "ids", {6, 10'000}};
+  fragment.row_ids = MessageLocation{"", "ids", {6, 10'000}};
   EXPECT_TRUE(ReadRowIds(*store, fragment).status().IsIOError());
-  fragment.row_ids = RowIdLocation{"", "gone", {0, 1}};
+  fragment.row_ids = MessageLocation{"", "gone", {0, 1}};
   EXPECT_TRUE(IsNotFound(ReadRowIds(*store, fragment).status()));
   std::filesystem::remove_all(root);
 }

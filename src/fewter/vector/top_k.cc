@@ -22,10 +22,14 @@ float LargestBelow(float upper) {
 
 }  // namespace
 
-TopK::TopK(size_t k, const RowFilter* filter, float lower, float upper)
-    : k_(k), filter_(filter), lower_(lower), upper_(upper), initial_threshold_(LargestBelow(upper)) {
+TopK::TopK(size_t k, const RowFilter* filter, float lower, std::optional<float> upper)
+    : k_(k),
+      filter_(filter),
+      lower_(lower),
+      upper_(upper.value_or(kInfinity)),
+      initial_threshold_(upper ? LargestBelow(*upper) : kInfinity) {
   // Nothing lies below minus infinity, and nothing enters a heap of no places.
-  if (k == 0 || upper == -kInfinity) initial_threshold_ = std::numeric_limits<float>::quiet_NaN();
+  if (k == 0 || upper_ == -kInfinity) initial_threshold_ = std::numeric_limits<float>::quiet_NaN();
   threshold_ = initial_threshold_;
   heap_.reserve(std::min(k, kMaxReserved));
 }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 namespace fewter {
@@ -32,9 +33,10 @@ class RowFilter {
 /// [lower, upper) and NaN are ignored. `k` may exceed the number of rows; 0 keeps nothing. Not thread safe.
 class TopK {
  public:
-  /// The default bounds are Lance's: they exclude the infinities and the largest float.
+  /// The default bounds are Lance's for a search of an index: they exclude the infinities and the largest float.
+  /// Without an upper bound rows at infinity are kept as well.
   explicit TopK(size_t k, const RowFilter* filter = nullptr, float lower = std::numeric_limits<float>::lowest(),
-                float upper = std::numeric_limits<float>::max());
+                std::optional<float> upper = std::numeric_limits<float>::max());
 
   /// A row that is farther than this cannot enter; a scan compares before it pushes. One at this distance may, if its
   /// id is lower. Shrinks as rows are pushed.
@@ -52,6 +54,7 @@ class TopK {
   /// Null for none.
   const RowFilter* filter() const { return filter_; }
   float lower() const { return lower_; }
+  /// Infinity if there is none.
   float upper() const { return upper_; }
 
   /// The rows kept, nearest first; leaves this as it was made.

@@ -104,6 +104,14 @@ TEST(TopK, DefaultBoundsExcludeWhatIsNotADistance) {
   EXPECT_THAT(wide.Finish(), ElementsAre(Neighbor{-kInfinity, 3}, Neighbor{largest, 4}));
 }
 
+TEST(TopK, WithoutAnUpperBoundInfinityIsADistance) {
+  TopK top_k(10, nullptr, -kInfinity, std::nullopt);
+  PushAsBlock({{std::nanf(""), 1}, {kInfinity, 3}, {kInfinity, 2}, {-kInfinity, 4}, {1, 5}}, &top_k);
+  top_k.Push(std::nanf(""), 6);
+  EXPECT_THAT(top_k.Finish(),
+              ElementsAre(Neighbor{-kInfinity, 4}, Neighbor{1, 5}, Neighbor{kInfinity, 2}, Neighbor{kInfinity, 3}));
+}
+
 TEST(TopK, BoundsThatAllowNothing) {
   const std::vector<Neighbor> rows = {{1, 1}, {-kInfinity, 2}, {std::nanf(""), 3}};
   for (auto [lower, upper] :

@@ -66,8 +66,12 @@ uint64_t SearchInGroups(const IvfModel& model, const std::vector<RankedPartition
 }  // namespace
 
 IvfIndex::IvfIndex(std::shared_ptr<const IvfIndexState> state, WeakCache cache, std::shared_ptr<PartitionReader> reader,
-                   arrow::internal::Executor* io)
-    : state_(std::move(state)), cache_(std::move(cache)), reader_(std::move(reader)), io_(io) {}
+                   arrow::internal::Executor* io, std::shared_ptr<const RowMoves> moves)
+    : state_(std::move(state)),
+      cache_(std::move(cache)),
+      reader_(std::move(reader)),
+      io_(io),
+      moves_(std::move(moves)) {}
 
 arrow::Result<std::shared_ptr<const Partition>> IvfIndex::ReadPartition(uint32_t partition) const {
   partitions_loaded_.fetch_add(1, std::memory_order_relaxed);
@@ -83,7 +87,7 @@ arrow::Result<std::shared_ptr<const PartitionStorage>> IvfIndex::ReadStorage(uin
                         reader_->ReadRows(quantizer.columns(), model.first_row(partition), model.num_rows(partition)));
   const bool by_residual = state_->metric == Metric::kL2 || state_->metric == Metric::kCosine;
   auto storage = quantizer.MakeStorage(*rows, state_->layout(), by_residual ? model.centroid(partition) : nullptr);
-  if (storage.ok()) return storage;
+  if (storage.ok()) return moves_ == nullptr ? storage : MoveRows(std::move(*storage), *moves_, state_->layout());
   return storage.status().WithMessage(state_->storage_file.path, ", partition ", partition, ": ",
                                       storage.status().message());
 }
@@ -100,7 +104,11 @@ arrow::Result<std::shared_ptr<const SubIndex>> IvfIndex::ReadSubIndex(uint32_t p
 }
 
 bool IvfIndex::Fits(const Partition& found, uint32_t partition) const {
-  return found.num_rows() == state_->model->num_rows(partition) && found.sub_index_kind() == state_->sub_index_kind() &&
+  const uint32_t num_rows = state_->model->num_rows(partition);
+  // Deleted rows are left out, and only the entry knows how many there were.
+  const bool may_be_fewer = moves_ != nullptr && state_->layout() == StorageLayout::kScan;
+  return (found.num_rows() == num_rows || (may_be_fewer && found.num_rows() < num_rows)) &&
+         found.sub_index_kind() == state_->sub_index_kind() &&
          state_->quantizer->CheckStorage(found.storage(), state_->layout()).ok();
 }
 

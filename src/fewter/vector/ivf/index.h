@@ -14,6 +14,7 @@
 #include <arrow/result.h>
 
 #include "fewter/cache/cache.h"
+#include "fewter/vector/ivf/moved_rows.h"
 #include "fewter/vector/ivf/state.h"
 #include "fewter/vector/top_k.h"
 
@@ -80,10 +81,11 @@ struct PrewarmReport {
 /// are not there. Cheap to make, thread safe.
 class IvfIndex {
  public:
-  /// `cache` is the index segment's namespace. `io` runs the loading of several absent partitions side by side; not
-  /// owned.
+  /// `cache` is where its partitions are kept: a namespace of the index segment, and of the moves. `io` runs the
+  /// loading of several absent partitions side by side; not owned. `moves` are applied to partitions that are read;
+  /// null if no row was moved. With a sub-index, who searches must then filter kDeletedRowId out.
   IvfIndex(std::shared_ptr<const IvfIndexState> state, WeakCache cache, std::shared_ptr<PartitionReader> reader,
-           arrow::internal::Executor* io);
+           arrow::internal::Executor* io, std::shared_ptr<const RowMoves> moves = nullptr);
 
   const IvfIndexState& state() const { return *state_; }
   const std::shared_ptr<const IvfIndexState>& shared_state() const { return state_; }
@@ -129,6 +131,7 @@ class IvfIndex {
   WeakCache cache_;
   std::shared_ptr<PartitionReader> reader_;
   arrow::internal::Executor* io_;
+  std::shared_ptr<const RowMoves> moves_;
   mutable std::atomic<uint64_t> partitions_loaded_{0};
 };
 

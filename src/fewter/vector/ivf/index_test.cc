@@ -128,6 +128,37 @@ TEST(IvfIndex, FilterLeavesRowsOut) {
   for (const auto& row : rows) EXPECT_EQ(row.row_id % 2, 0U);
 }
 
+/// Deletes odd rows, among them the only one of the last partition, and most of the largest; the others get new ids.
+class EvenRowsMove : public RowMoves {
+ public:
+  std::optional<uint64_t> NewId(uint64_t row_id) const override {
+    if (row_id % 2 == 1 || (row_id >= 113 && row_id < 175)) return std::nullopt;
+    return row_id + 900;
+  }
+};
+
+TEST(IvfIndex, MovedRowsAreFoundUnderTheirNewIds) {
+  for (const auto kind : {StorageKind::kFlat, StorageKind::kPq}) {
+    Fixture unmoved(kind, Metric::kL2, MakeSerialisingBackend());
+    const WeakCache cache(Cache(unmoved.backend).Child("moves"));
+    const IvfIndex index(unmoved.state, cache, unmoved.reader, arrow::io::default_io_context().executor(),
+                         std::make_shared<EvenRowsMove>());
+    std::vector<Neighbor> expected;
+    for (Neighbor row : unmoved.Search(100, 4)) {
+      const auto now = EvenRowsMove().NewId(row.row_id);
+      if (now) expected.push_back({row.distance, *now});
+    }
+    const auto search = [&] { return index.Search(unmoved.query.data(), {.k = 100, .nprobes = 4}).ValueOrDie(); };
+    EXPECT_EQ(search(), expected);
+    EXPECT_EQ(expected.size(), 7U);
+    EXPECT_EQ(unmoved.reader->reads, 6);
+    EXPECT_EQ(search(), expected) << "partitions that have lost rows are taken from the cache";
+    EXPECT_EQ(unmoved.reader->reads, 6);
+    EXPECT_TRUE(index.Prewarm().first_error.ok());
+    EXPECT_EQ(unmoved.reader->reads, 6);
+  }
+}
+
 TEST(IvfIndex, ManyThreadsReadEachPartitionOnce) {
   Fixture flat(StorageKind::kFlat);
   const auto expected = Fixture(StorageKind::kFlat).Search(10, 4);

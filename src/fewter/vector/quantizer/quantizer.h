@@ -54,6 +54,10 @@ class PartitionStorage {
   /// the cache keeps; the kind's storage_from_batch reads it back without a copy.
   virtual std::shared_ptr<arrow::RecordBatch> ToBatch() const = 0;
   virtual StorageParameters Parameters() const = 0;
+
+  /// A storage of some of its rows, all below num_rows(), in that order; the i-th gets the id row_ids[i]. A copy.
+  virtual arrow::Result<std::shared_ptr<const PartitionStorage>> Select(std::span<const uint32_t> rows,
+                                                                        std::vector<uint64_t> row_ids) const = 0;
 };
 
 /// A partition that a query is compared with.

@@ -58,6 +58,13 @@ std::shared_ptr<arrow::RecordBatch> RowMajorStorage::MakeBatch(const std::vector
   return MakeOneRowBatch(names, arrays);
 }
 
+arrow::Result<std::shared_ptr<const PartitionStorage>> RowMajorStorage::Select(std::span<const uint32_t> rows,
+                                                                               std::vector<uint64_t> row_ids) const {
+  ARROW_ASSIGN_OR_RAISE(auto values, SelectRows(values_->data(), row_bytes(), rows));
+  ARROW_ASSIGN_OR_RAISE(auto ids, EnsureAligned(arrow::Buffer::FromVector(std::move(row_ids))));
+  return std::make_shared<RowMajorStorage>(format_, std::move(ids), std::move(values));
+}
+
 void RowMajorScorer::BeginPartitions(std::span<const ProbedPartition> /*partitions*/) {}
 
 void RowMajorScorer::ScanPartition(size_t /*i*/, const PartitionStorage& storage, TopK* top_k) {

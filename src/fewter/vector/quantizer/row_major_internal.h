@@ -69,6 +69,8 @@ class RowMajorStorage : public PartitionStorage {
   int64_t SizeInBytes() const override { return row_ids_->size() + values_->size() + int64_t{sizeof(*this)}; }
   std::shared_ptr<arrow::RecordBatch> ToBatch() const override;
   StorageParameters Parameters() const override { return format_.Parameters(); }
+  arrow::Result<std::shared_ptr<const PartitionStorage>> Select(std::span<const uint32_t> rows,
+                                                                std::vector<uint64_t> row_ids) const override;
 
   const RowMajorFormat& format() const { return format_; }
   /// The first row, 64-byte aligned.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include <arrow/array/data.h>
@@ -68,6 +69,16 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> BufferOfOneRow(const arrow::Record
     return arrow::Status::Invalid("column ", name, ": not aligned to ", kBufferAlignment, " bytes");
   }
   return buffer;
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> SelectRows(const uint8_t* from, size_t width,
+                                                         std::span<const uint32_t> rows) {
+  // No larger than what they are selected from, unless rows repeat, which none of them does.
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> selected,
+                        arrow::AllocateBuffer(static_cast<int64_t>(rows.size() * width)));
+  uint8_t* to = selected->mutable_data();
+  for (const uint32_t row : rows) to = std::copy_n(from + row * width, width, to);
+  return selected;
 }
 
 std::shared_ptr<arrow::Array> ArrayOver(const std::shared_ptr<arrow::DataType>& type,

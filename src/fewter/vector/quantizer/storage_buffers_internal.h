@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include <arrow/array.h>
@@ -35,6 +36,10 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> ListValuesOf(const arrow::RecordBa
 /// it, or not aligned to 64 bytes.
 arrow::Result<std::shared_ptr<arrow::Buffer>> BufferOfOneRow(const arrow::RecordBatch& batch, const std::string& name,
                                                              const arrow::DataType& type, uint64_t length);
+
+/// Some rows of `from`, which has `width` bytes a row, one after another; aligned to 64 bytes.
+arrow::Result<std::shared_ptr<arrow::Buffer>> SelectRows(const uint8_t* from, size_t width,
+                                                         std::span<const uint32_t> rows);
 
 /// The whole buffer as an array of fixed-width values without nulls.
 std::shared_ptr<arrow::Array> ArrayOver(const std::shared_ptr<arrow::DataType>& type,

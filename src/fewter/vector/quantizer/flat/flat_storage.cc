@@ -92,4 +92,15 @@ std::shared_ptr<arrow::RecordBatch> FlatStorage::ToBatch() const {
                     ArrayOver(arrow::float32(), sketch_.error), ArrayOver(arrow::float32(), sketch_.norm)});
 }
 
+arrow::Result<std::shared_ptr<const PartitionStorage>> FlatStorage::Select(std::span<const uint32_t> rows,
+                                                                           std::vector<uint64_t> row_ids) const {
+  ARROW_ASSIGN_OR_RAISE(const auto selected, RowMajorStorage::Select(rows, std::move(row_ids)));
+  Sketch sketch;
+  ARROW_ASSIGN_OR_RAISE(sketch.bytes, SelectRows(sketch_.bytes->data(), sketch_stride(), rows));
+  ARROW_ASSIGN_OR_RAISE(sketch.scale, SelectRows(sketch_.scale->data(), sizeof(float), rows));
+  ARROW_ASSIGN_OR_RAISE(sketch.error, SelectRows(sketch_.error->data(), sizeof(float), rows));
+  ARROW_ASSIGN_OR_RAISE(sketch.norm, SelectRows(sketch_.norm->data(), sizeof(float), rows));
+  return std::make_shared<FlatStorage>(static_cast<const RowMajorStorage&>(*selected), std::move(sketch));
+}
+
 }  // namespace fewter

@@ -74,6 +74,19 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> SquaredLengths(const PqCodebook& c
   return finite ? lengths : nullptr;
 }
 
+// Some rows of columns of `stride` bytes, as columns of `new_stride` bytes.
+arrow::Result<std::shared_ptr<arrow::Buffer>> SelectFromColumns(const uint8_t* from, size_t width, size_t stride,
+                                                                std::span<const uint32_t> rows, size_t new_stride) {
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> codes,
+                        arrow::AllocateBuffer(static_cast<int64_t>(new_stride * width)));
+  uint8_t* to = codes->mutable_data();
+  for (size_t j = 0; j < width; ++j, from += stride, to += new_stride) {
+    uint8_t* end = std::transform(rows.begin(), rows.end(), to, [from](uint32_t row) { return from[row]; });
+    std::fill(end, to + new_stride, uint8_t{0});
+  }
+  return codes;
+}
+
 }  // namespace
 
 size_t PqStorage::StrideOf(size_t num_rows) {
@@ -136,6 +149,21 @@ std::shared_ptr<arrow::RecordBatch> PqStorage::ToBatch() const {
     arrays.push_back(ArrayOver(arrow::float32(), squared_lengths_));
   }
   return MakeOneRowBatch(names, arrays);
+}
+
+arrow::Result<std::shared_ptr<const PartitionStorage>> PqStorage::Select(std::span<const uint32_t> rows,
+                                                                         std::vector<uint64_t> row_ids) const {
+  ARROW_ASSIGN_OR_RAISE(auto selected,
+                        layout_ == StorageLayout::kScan
+                            ? SelectFromColumns(codes(), code_width_, stride(), rows, StrideOf(rows.size()))
+                            : SelectRows(codes(), code_width_, rows));
+  std::shared_ptr<arrow::Buffer> lengths;
+  if (squared_lengths_ != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(lengths, SelectRows(squared_lengths_->data(), sizeof(float), rows));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto ids, EnsureAligned(arrow::Buffer::FromVector(std::move(row_ids))));
+  return std::make_shared<PqStorage>(std::move(ids), std::move(selected), std::move(lengths), num_bits_, code_width_,
+                                     layout_);
 }
 
 }  // namespace fewter

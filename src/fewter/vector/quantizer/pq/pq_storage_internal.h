@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
@@ -56,6 +58,8 @@ class PqStorage final : public PartitionStorage {
   StorageParameters Parameters() const override {
     return {num_bits_, code_width_, static_cast<uint32_t>(layout_), squared_lengths_ == nullptr ? 0u : 1u};
   }
+  arrow::Result<std::shared_ptr<const PartitionStorage>> Select(std::span<const uint32_t> rows,
+                                                                std::vector<uint64_t> row_ids) const override;
   StorageLayout layout() const { return layout_; }
 
   const uint8_t* codes() const { return codes_->data(); }

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include <arrow/array.h>
 #include <arrow/status.h>
@@ -62,6 +64,31 @@ void Pack(const uint8_t* rows, size_t num_rows, size_t width, uint8_t* to) {
   for (size_t p = 0; p < width; ++p) {
     for (size_t i = 0; i < rest; ++i) *to++ = rows[i * width + p];
   }
+}
+
+/// Some rows of packed codes, row after row: the other way round.
+std::vector<uint8_t> Unpack(const uint8_t* packed, size_t num_rows, size_t width, std::span<const uint32_t> rows) {
+  constexpr size_t kBlock = simd::kRabitqBlockRows;
+  constexpr size_t kHalf = kBlock / 2;
+  std::array<size_t, kHalf> place_of;
+  for (size_t j = 0; j < kHalf; ++j) place_of[simd::kRabitqRowAt[j]] = j;
+  const size_t packed_rows = num_rows - num_rows % kBlock;
+  std::vector<uint8_t> codes;
+  codes.reserve(rows.size() * width);
+  for (const size_t row : rows) {
+    const uint8_t* block = packed + (row - row % kBlock) * width;
+    const size_t place = place_of[row % kHalf];
+    const uint32_t shift = row % kBlock < kHalf ? 0 : 4;
+    for (size_t p = 0; p < width; ++p, block += kBlock) {
+      if (row >= packed_rows) {
+        codes.push_back(packed[packed_rows * width + p * (num_rows - packed_rows) + (row - packed_rows)]);
+      } else {
+        const uint32_t low = block[place] >> shift & 15, high = block[kHalf + place] >> shift & 15;
+        codes.push_back(static_cast<uint8_t>(low | high << 4));
+      }
+    }
+  }
+  return codes;
 }
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> CodesOf(const arrow::RecordBatch& rows, const RabitqShape& shape) {
@@ -165,6 +192,20 @@ std::shared_ptr<arrow::RecordBatch> RabitqStorage::ToBatch() const {
     arrays.push_back(ArrayOver(TypeOf(i), buffers_[i]));
   }
   return MakeOneRowBatch(names, arrays);
+}
+
+arrow::Result<std::shared_ptr<const PartitionStorage>> RabitqStorage::Select(std::span<const uint32_t> rows,
+                                                                             std::vector<uint64_t> row_ids) const {
+  Buffers selected;
+  ARROW_ASSIGN_OR_RAISE(selected[kRowIds], EnsureAligned(arrow::Buffer::FromVector(std::move(row_ids))));
+  const auto unpacked = Unpack(codes(), num_rows(), code_bytes(), rows);
+  ARROW_ASSIGN_OR_RAISE(selected[kCodes], arrow::AllocateBuffer(static_cast<int64_t>(unpacked.size())));
+  Pack(unpacked.data(), rows.size(), code_bytes(), selected[kCodes]->mutable_data());
+  for (size_t i = kScale; i < NumArrays(ex_bits_); ++i) {
+    const size_t width = i == kExCodes ? ex_code_bytes() : sizeof(float);
+    ARROW_ASSIGN_OR_RAISE(selected[i], SelectRows(buffers_[i]->data(), width, rows));
+  }
+  return std::make_shared<RabitqStorage>(code_dimension_, ex_bits_, std::move(selected));
 }
 
 }  // namespace fewter

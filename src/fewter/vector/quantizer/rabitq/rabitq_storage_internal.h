@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,8 @@ class RabitqStorage final : public PartitionStorage {
   std::shared_ptr<arrow::RecordBatch> ToBatch() const override;
   /// One-bit elements of a row, and bits of an element's ex code.
   StorageParameters Parameters() const override { return {code_dimension_, ex_bits_}; }
+  arrow::Result<std::shared_ptr<const PartitionStorage>> Select(std::span<const uint32_t> rows,
+                                                                std::vector<uint64_t> row_ids) const override;
 
   size_t code_bytes() const { return code_dimension_ / 8; }
   uint32_t ex_bits() const { return ex_bits_; }

@@ -47,6 +47,10 @@ class PointStorage final : public PartitionStorage {
   int64_t SizeInBytes() const override { return 0; }
   std::shared_ptr<arrow::RecordBatch> ToBatch() const override { return nullptr; }
   StorageParameters Parameters() const override { return {}; }
+  arrow::Result<std::shared_ptr<const PartitionStorage>> Select(std::span<const uint32_t> /*rows*/,
+                                                                std::vector<uint64_t> /*row_ids*/) const override {
+    return arrow::Status::NotImplemented("points stay where they are");
+  }
 
   size_t dimension() const { return dimension_; }
   const float* point(size_t row) const { return values_.data() + row * dimension_; }
