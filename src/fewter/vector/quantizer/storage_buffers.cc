@@ -55,7 +55,13 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> ListValuesOf(const arrow::RecordBa
                                   ", not ", column->type()->ToString());
   }
   const auto& lists = static_cast<const arrow::FixedSizeListArray&>(*column);
-  const auto values = lists.values()->Slice(lists.value_offset(0), lists.length() * type->list_size());
+  const int64_t first = lists.value_offset(0), count = lists.length() * type->list_size();
+  // Arrow's validation leaves out the offset of the lists.
+  if (!RangeIsInside(static_cast<uint64_t>(first), static_cast<uint64_t>(count),
+                     static_cast<uint64_t>(lists.values()->length()))) {
+    return arrow::Status::Invalid("column ", name, ": values ", first, " + ", count, " of ", lists.values()->length());
+  }
+  const auto values = lists.values()->Slice(first, count);
   if (values->null_count() != 0) return arrow::Status::Invalid("column ", name, ": a list has nulls");
   return ValueBytes(*values);
 }

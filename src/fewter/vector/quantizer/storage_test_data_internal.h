@@ -140,34 +140,36 @@ inline std::shared_ptr<const Quantizer> PqQuantizerOf(const PqMetadata& metadata
 struct TestPartition {
   std::shared_ptr<const Quantizer> quantizer;
   std::shared_ptr<const Partition> partition;
+  /// What the partition was made of, as auxiliary.idx has it.
+  std::shared_ptr<arrow::RecordBatch> rows;
   /// What the storage was made for.
   StorageLayout layout = StorageLayout::kScan;
   std::vector<Metric> metrics = {Metric::kL2, Metric::kCosine, Metric::kDot};
 };
 
-inline TestPartition TestPartitionOf(std::shared_ptr<const Quantizer> quantizer, const arrow::RecordBatch& rows,
+inline TestPartition TestPartitionOf(std::shared_ptr<const Quantizer> quantizer,
+                                     std::shared_ptr<arrow::RecordBatch> rows,
                                      StorageLayout layout = StorageLayout::kScan, const float* centroid = nullptr) {
-  auto storage = OrDie(quantizer->MakeStorage(rows, layout, centroid));
-  return {std::move(quantizer), std::make_shared<const Partition>(std::move(storage)), layout};
+  auto storage = OrDie(quantizer->MakeStorage(*rows, layout, centroid));
+  return {std::move(quantizer), std::make_shared<const Partition>(std::move(storage)), std::move(rows), layout};
 }
 
 inline TestPartition FlatTestPartition(uint32_t dimension, size_t num_rows, ElementType type = ElementType::kFloat32) {
   return TestPartitionOf(FlatQuantizerOf(dimension, type),
-                         *FlatRows(RandomFloats(num_rows * dimension, 1), dimension, type),
+                         FlatRows(RandomFloats(num_rows * dimension, 1), dimension, type),
                          StorageLayout::kRandomAccess);
 }
 
 inline TestPartition BinaryTestPartition(uint32_t dimension, size_t num_rows) {
-  auto test =
-      TestPartitionOf(BinaryQuantizerOf(dimension), *BinaryRows(RandomBytes(num_rows * dimension, 1), dimension),
-                      StorageLayout::kRandomAccess);
+  auto test = TestPartitionOf(BinaryQuantizerOf(dimension), BinaryRows(RandomBytes(num_rows * dimension, 1), dimension),
+                              StorageLayout::kRandomAccess);
   test.metrics = {Metric::kHamming};
   return test;
 }
 
 inline TestPartition SqTestPartition(uint32_t dimension, size_t num_rows) {
   return TestPartitionOf(SqQuantizerOf(dimension, "-2.5", "3.25"),
-                         *SqRows(RandomBytes(num_rows * dimension, 1), dimension), StorageLayout::kRandomAccess);
+                         SqRows(RandomBytes(num_rows * dimension, 1), dimension), StorageLayout::kRandomAccess);
 }
 
 /// With a centroid it has the rows' squared lengths.
@@ -176,15 +178,13 @@ inline TestPartition PqTestPartition(uint32_t num_bits, uint32_t num_sub_vectors
   const size_t width = num_sub_vectors * num_bits / 8;
   return TestPartitionOf(PqQuantizerOf(PqMetadataOf(num_bits, num_sub_vectors, dimension, true),
                                        RandomFloats((size_t{1} << num_bits) * dimension, 2)),
-                         *PqRows(RandomBytes(num_rows * width, 3), width), layout, centroid);
+                         PqRows(RandomBytes(num_rows * width, 3), width), layout, centroid);
 }
 
-inline TestPartition RabitqTestPartition(uint32_t num_bits, uint32_t dimension, size_t num_rows) {
-  RabitqMetadata metadata{.num_bits = num_bits, .code_dimension = dimension};
-  metadata.estimator = RabitqEstimator::kRawQuery;
-  metadata.rotation = RabitqRotation::kHadamard;
-  metadata.signs = RandomBytes(dimension / 2, 1);
-  auto rows = MakeRows("_rabit_codes", arrow::uint8(), RandomBytes(num_rows * dimension / 8, 2), dimension / 8);
+/// A column of every name that RaBitQ has, those of ex codes for as many further bits.
+inline std::shared_ptr<arrow::RecordBatch> RabitqRows(uint32_t code_dimension, uint32_t ex_bits, size_t num_rows) {
+  const uint32_t width = code_dimension / 8;
+  auto rows = MakeRows("_rabit_codes", arrow::uint8(), RandomBytes(num_rows * width, 2), width);
   const auto add = [&rows](const char* name, const std::shared_ptr<arrow::Array>& column) {
     rows = OrDie(rows->AddColumn(rows->num_columns(), name, column));
   };
@@ -193,12 +193,33 @@ inline TestPartition RabitqTestPartition(uint32_t num_bits, uint32_t dimension, 
        {"__scale_factors", "__add_factors", "__error_factors", "__scale_factors_ex", "__add_factors_ex"}) {
     add(name, ArrayOver(arrow::float32(), arrow::Buffer::FromVector(RandomFloats(num_rows, seed++))));
   }
-  const uint32_t ex_width = (dimension + 63) / 64 * 8 * (num_bits - 1);
+  const uint32_t ex_width = (code_dimension + 63) / 64 * 8 * ex_bits;
   if (ex_width > 0) {
     add("__blocked_ex_codes",
         MakeRows("", arrow::uint8(), RandomBytes(num_rows * ex_width, seed), ex_width)->column(1));
   }
-  return TestPartitionOf(OrDie(MakeRabitqQuantizer(metadata, dimension, nullptr)), *rows);
+  return rows;
+}
+
+inline TestPartition RabitqTestPartition(uint32_t num_bits, uint32_t dimension, size_t num_rows) {
+  RabitqMetadata metadata{.num_bits = num_bits, .code_dimension = dimension};
+  metadata.estimator = RabitqEstimator::kRawQuery;
+  metadata.rotation = RabitqRotation::kHadamard;
+  metadata.signs = RandomBytes(dimension / 2, 1);
+  return TestPartitionOf(OrDie(MakeRabitqQuantizer(metadata, dimension, nullptr)),
+                         RabitqRows(dimension, num_bits - 1, num_rows));
+}
+
+/// As releases before 8.0 wrote it: residuals of the query, rotated by a matrix.
+inline TestPartition OldRabitqTestPartition(uint32_t num_bits, uint32_t dimension, size_t num_rows) {
+  const uint32_t code_dimension = dimension * num_bits;
+  const auto matrix = std::static_pointer_cast<arrow::FloatArray>(
+      ArrayOver(arrow::float32(), arrow::Buffer::FromVector(RandomFloats(size_t{code_dimension} * code_dimension, 1))));
+  RabitqMetadata metadata{.num_bits = num_bits};
+  metadata.packed = false;
+  metadata.matrix_position = 2;
+  return TestPartitionOf(OrDie(MakeRabitqQuantizer(metadata, dimension, matrix)),
+                         RabitqRows(code_dimension, 0, num_rows));
 }
 
 /// A small one of every storage that there is. What all storages must have in common is tested over this list.
@@ -218,6 +239,7 @@ inline constexpr NamedTestPartition kTestPartitions[] = {
      [](size_t n) { return PqTestPartition(8, 3, 6, n, StorageLayout::kScan, RandomFloats(6, 4).data()); }},
     {"RaBitQ of 1 bit", [](size_t n) { return RabitqTestPartition(1, 24, n); }},
     {"RaBitQ of 4 bits", [](size_t n) { return RabitqTestPartition(4, 8, n); }},
+    {"RaBitQ of 2 bits by a matrix", [](size_t n) { return OldRabitqTestPartition(2, 8, n); }},
     {"PQ of 8 bits for graphs", [](size_t n) { return PqTestPartition(8, 3, 6, n, StorageLayout::kRandomAccess); }},
     {"PQ of 4 bits for graphs", [](size_t n) { return PqTestPartition(4, 4, 8, n, StorageLayout::kRandomAccess); }},
 };
