@@ -6,8 +6,8 @@
 Each case is a folder with `dataset.lance` and `case.json`:
     {"column", "rounding", "relative", "walks_a_graph", "queries": [[...]],
      "expected": [{"query", "k", "nprobes", "rows": [[row id, distance]], and what else was asked for: "fast_search",
-                   "refine", "ef", "lower", "upper", "allowed" (row ids), "exact", "metric"; "nearest": [row id] for a
-                   graph, whose answers are compared with the exact ones}]}
+                   "refine", "ef", "lower", "upper", "max_nprobes", "allowed" (row ids), "exact", "metric"; "nearest":
+                   [row id] for a graph, whose answers are compared with the exact ones}]}
 nprobes is always given: without it pylance tunes it by rules of its own. `rounding` bounds what the order of a sum may
 change in a distance that cancels: a dot product near 1 is the small rest of terms as large as |query| |vector|.
 `relative` is what it may change otherwise: little, but for RaBitQ, whose tables are rounded to bytes.
@@ -64,8 +64,13 @@ class Fixtures:
         (self.out / name / "case.json").write_text(json.dumps(case))
 
     def ask(self, dataset, query, number, k, nprobes, extra, graph) -> dict:
-        """One answer. `extra` may have a "filter", which becomes the "allowed" row ids."""
+        """One answer. `extra` may have a "filter", which becomes the "allowed" row ids, and for a "fast_search" of a graph
+        a filter "covered" for the rows that the index covers."""
         nearest = {"column": "vector", "q": query, "k": k, "nprobes": nprobes}
+        if "max_nprobes" in extra:
+            del nearest["nprobes"]
+            # Without effort pylance begins with as many partitions as asked for, and not with more by its own rules.
+            nearest.update(minimum_nprobes=nprobes, maximum_nprobes=extra["max_nprobes"], search_effort=0.0)
         for ours, theirs in [("refine", "refine_factor"), ("ef", "ef"), ("metric", "metric")]:
             if ours in extra:
                 nearest[theirs] = extra[ours]
@@ -75,13 +80,16 @@ class Fixtures:
             nearest["use_index"] = False
         how = {"with_row_id": True, "fast_search": extra.get("fast_search", False)}
         entry = {"query": number, "k": k, "nprobes": nprobes,
-                 **{key: value for key, value in extra.items() if key != "filter"}}
+                 **{key: value for key, value in extra.items() if key not in ("filter", "covered")}}
         if "filter" in extra:
             how.update(filter=extra["filter"], prefilter=True)
             entry["allowed"] = dataset.to_table(columns=[], filter=extra["filter"], with_row_id=True)["_rowid"].to_pylist()
         result = dataset.to_table(columns=["_distance"], nearest=nearest, **how)
         entry["rows"] = list(zip(result["_rowid"].to_pylist(), result["_distance"].to_pylist()))
         if graph:
+            if "covered" in extra:
+                how = {"with_row_id": True, "prefilter": True,
+                       "filter": " AND ".join(f"({extra[key]})" for key in ("filter", "covered") if key in extra)}
             exact = dataset.to_table(columns=["_distance"], nearest={**nearest, "use_index": False}, **how)
             entry["nearest"] = exact["_rowid"].to_pylist()
         return entry
@@ -238,6 +246,47 @@ class Fixtures:
             for metric in METRICS:
                 self.kind(f"walk_{kind.lower()}_{metric}", kind, metric, np.float32, 16, None, rows=5000)
 
+    def combined(self) -> None:
+        """Two segments, rows deleted from both, rows that none covers, and every way to search them, for every kind and
+        metric; the types of vectors and of row ids in turn."""
+        kinds = [("IVF_FLAT", None), ("IVF_PQ", 8), ("IVF_PQ", 4), ("IVF_SQ", None), ("IVF_RQ", 1), ("IVF_RQ", 5),
+                 ("IVF_HNSW_FLAT", None), ("IVF_HNSW_PQ", 8), ("IVF_HNSW_SQ", None)]
+        types = [np.float32, np.float16, np.float64]
+        for i, (kind, bits) in enumerate(kinds):
+            for j, metric in enumerate(METRICS):
+                vectors = self.gaussian(1000, 32).astype(types[(i + j) % 3])
+                name = f"combined_{kind.lower()}{bits or ''}_{metric}"
+                self.combine(name, kind, metric, vectors, bits, self.queries(vectors), stable=(i + j) % 2 == 1)
+        for i, kind in enumerate(["IVF_FLAT", "IVF_HNSW_FLAT"]):
+            vectors = self.rng.integers(0, 256, (1000, 16), dtype=np.uint8)
+            queries = self.rng.integers(0, 256, (3, 16), dtype=np.uint8)
+            self.combine(f"combined_{kind.lower()}_hamming", kind, "hamming", vectors, None, queries, stable=i == 0)
+
+    def combine(self, name, kind, metric, vectors, bits, queries, stable) -> None:
+        def rows(begin, end):
+            return pa.table({"id": pa.array(range(begin, end), pa.int64()), "vector": vector_array(vectors[begin:end])})
+
+        dataset = self.indexed(name, vectors[:500], kind, metric, 3, 8 if "PQ" in kind else None, bits,
+                               max_rows_per_file=300, enable_stable_row_ids=stable)
+        self.indexes[name] = (metric, vectors)
+        dataset = lance.write_dataset(rows(500, 850), dataset.uri, mode="append")
+        # Which pylance cannot do with a graph over bytes.
+        has_two = (kind, metric) != ("IVF_HNSW_FLAT", "hamming")
+        if has_two:
+            dataset.optimize.optimize_indices(num_indices_to_merge=0)
+        dataset.delete("id % 9 = 4")
+        lance.write_dataset(rows(850, 1000), dataset.uri, mode="append")
+        everything = lance.dataset(dataset.uri).to_table(
+            columns=["_distance"], nearest={"column": "vector", "q": queries[2], "k": 1000, "nprobes": 3})
+        middle = everything["_distance"].to_pylist()[300]
+        covered = {"fast_search": True, "covered": f"id < {850 if has_two else 500}"}
+        only_some = {"filter": "id % 3 = 0"}
+        options = [covered, {}, {**covered, **only_some}, only_some, {**covered, "filter": "id % 50 = 7"},
+                   {**covered, "refine": 3}, {**covered, **only_some, "refine": 3}, {**covered, "upper": middle},
+                   {"lower": middle}, {**covered, "refine": 2, "lower": middle / 2, "upper": middle * 2},
+                   {"exact": True, "metric": metric, **only_some}]
+        self.record(name, queries, [10], [1, 3], options, "HNSW" in kind)
+
     def search_options(self) -> None:
         for kind, metric, sub_vectors in [("IVF_FLAT", "l2", None), ("IVF_FLAT", "cosine", None), ("IVF_PQ", "l2", 4),
                                           ("IVF_PQ", "cosine", 4), ("IVF_PQ", "dot", 4)]:
@@ -250,7 +299,9 @@ class Fixtures:
                 alone = [{}, {"refine": 1}, {"refine": 4}, {"filter": "id % 7 < 2"}, {"filter": "id = 17"},
                          {"filter": "id % 7 < 2", "refine": 2}, {"exact": True, "metric": metric},
                          {"exact": True, "metric": metric, "filter": "id > 500"}, {"metric": "l2"}]
-                ranges = [{"lower": 0.5}, {"upper": 20.0}, {"lower": 0.25, "upper": 30.0},
+                # Of the second too few are in the first partition.
+                alone += [{"max_nprobes": 4, "filter": rows} for rows in ("id % 7 < 2", "id % 40 = 3")]
+                ranges = [{"refine": 3, "lower": 0.25, "upper": 30.0}, {"lower": 0.5}, {"upper": 20.0}, {"lower": 0.25, "upper": 30.0},
                           {"exact": True, "metric": metric, "lower": 0.5, "upper": 20.0}]
                 self.record(name, self.queries(vectors[:600]), [1, 10], [1, 4], alone + ranges)
                 more = pa.table({"id": pa.array(range(600, 900), pa.int64()), "vector": vector_array(vectors[600:])})
@@ -280,6 +331,7 @@ def main() -> None:
     fixtures.search_options()
     fixtures.every_kind()
     fixtures.walks()
+    fixtures.combined()
 
 
 if __name__ == "__main__":

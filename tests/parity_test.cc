@@ -59,6 +59,7 @@ Expectation ReadExpectation(const json& entry, const json& file) {
   request.indexed_rows_only = entry.value("fast_search", false);
   request.refine_factor = entry.value("refine", 0U);
   request.ef = entry.value("ef", 0U);
+  request.max_nprobes = entry.value("max_nprobes", 0U);
   request.use_index = !entry.value("exact", false);
   if (entry.contains("lower")) request.distance_from = entry["lower"].get<float>();
   if (entry.contains("upper")) request.distance_below = entry["upper"].get<float>();
@@ -223,7 +224,7 @@ INSTANTIATE_TEST_SUITE_P(Pylance, Parity, ::testing::ValuesIn(testing::FixtureCa
                          });
 
 TEST(ParityFixtures, CoverTheGrid) {
-  EXPECT_GE(testing::FixtureCases("parity").size(), 75U);
+  EXPECT_GE(testing::FixtureCases("parity").size(), 200U);
 }
 
 }  // namespace

@@ -145,6 +145,8 @@ void AddQueryCommand(CLI::App* app, Action* action) {
   command->add_option("--approx-mode", options->request.approx_mode, "normal, fast or accurate estimates (RaBitQ)")
       ->transform(CLI::CheckedTransformer(std::map<std::string, ApproxMode>{
           {"normal", ApproxMode::kNormal}, {"fast", ApproxMode::kFast}, {"accurate", ApproxMode::kAccurate}}));
+  command->add_option("--query-parallelism", options->request.query_parallelism,
+                      "Threads that search partitions; -1 for one a processor [1]");
   command->add_flag("--exact{false}", options->request.use_index, "Compare every row instead of asking an index");
   command->add_option("--index", options->request.index, "The index to use, if the column has several");
   command->add_flag("--fast-search", options->request.indexed_rows_only, "Leave out rows that no index covers");

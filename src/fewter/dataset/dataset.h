@@ -63,6 +63,9 @@ struct SearchRequest {
   /// Only rows that it lets pass; see row_filters.h. Called from several threads.
   std::shared_ptr<const RowFilter> prefilter = {};
   ApproxMode approx_mode = ApproxMode::kNormal;
+  /// How many threads may search the partitions of a segment, as pylance counts them: 0 or 1 for the caller's alone, -1
+  /// for as many as the session's CPU executor has. Only RaBitQ of several bits may then find other rows.
+  int32_t query_parallelism = 0;
   /// If it is not the index's, the search is exact; without an index, L2 (Hamming for uint8) is the default.
   std::optional<Metric> metric = {};
   /// False for an exact search of all rows.

@@ -5,6 +5,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include <arrow/util/thread_pool.h>
+
 #include "fewter/dataset/dataset.h"
 #include "fewter/dataset/exact_search.h"
 #include "fewter/dataset/live_rows.h"
@@ -20,6 +22,9 @@ namespace {
 arrow::Status CheckNumbers(const SearchRequest& request) {
   if (request.k == 0) return ArgumentError("k must be at least 1");
   if (request.nprobes == 0) return ArgumentError("nprobes must be at least 1");
+  if (request.query_parallelism < -1) {
+    return ArgumentError("query_parallelism must be at least -1, and is ", request.query_parallelism);
+  }
   if (uint64_t{request.k} * std::max(request.refine_factor, 1U) > std::numeric_limits<uint32_t>::max()) {
     return ArgumentError("k times the refine factor is too large: ", request.k, " x ", request.refine_factor);
   }
@@ -167,7 +172,16 @@ class DatasetSearch {
             .lower = lower(),
             .upper = upper(),
             .ef = request_.ef,
-            .approx_mode = request_.approx_mode};
+            .approx_mode = request_.approx_mode,
+            .num_threads = NumThreads(),
+            .executor = dataset_.session().cpu_executor()};
+  }
+
+  /// As pylance clamps them.
+  uint32_t NumThreads() const {
+    if (request_.query_parallelism == 0) return 1;
+    const auto most = static_cast<uint32_t>(std::max(dataset_.session().cpu_executor()->GetCapacity(), 1));
+    return request_.query_parallelism < 0 ? most : std::min(static_cast<uint32_t>(request_.query_parallelism), most);
   }
 
   float lower() const { return request_.distance_from.value_or(std::numeric_limits<float>::lowest()); }

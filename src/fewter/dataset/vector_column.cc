@@ -33,6 +33,10 @@ arrow::Result<std::pair<ElementType, uint32_t>> ParseType(const lance::Field& fi
     if (error != std::errc() || end != digits.data() + digits.size() || dimension == 0) break;
     return std::pair{element, dimension};
   }
+  if (type == "list" || type == "large_list") {
+    return arrow::Status::NotImplemented("column '", field.name, "' has several vectors a row, or none (", type,
+                                         "), which is not supported");
+  }
   return arrow::Status::NotImplemented("column '", field.name, "' is ", field.logical_type,
                                        "; only columns of one vector of float, halffloat, double or uint8 a row "
                                        "(fixed_size_list) are supported");

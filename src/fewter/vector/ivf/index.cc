@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "fewter/cache/query.h"
@@ -39,16 +40,27 @@ void CountResident(const std::string& tier, uint64_t count, PrewarmReport* repor
   report->resident.emplace_back(tier, count);
 }
 
-/// Searches the partitions that are there, as many at a time as the scorer takes. Returns the number of their rows.
+/// The k nearest of lists that are in order each.
+std::vector<Neighbor> NearestOf(std::vector<std::vector<Neighbor>> lists, uint32_t k) {
+  std::vector<Neighbor> nearest = std::move(lists.front());
+  if (lists.size() == 1) return nearest;
+  for (size_t i = 1; i < lists.size(); ++i) nearest.insert(nearest.end(), lists[i].begin(), lists[i].end());
+  std::sort(nearest.begin(), nearest.end(), Nearer);
+  if (nearest.size() > k) nearest.resize(k);
+  return nearest;
+}
+
+/// Searches every step-th partition from `first` on, as many at a time as the scorer takes. Returns the number of their
+/// rows.
 uint64_t SearchInGroups(const IvfModel& model, const std::vector<RankedPartition>& ranked,
-                        const std::vector<std::shared_ptr<const Partition>>& partitions,
+                        const std::vector<std::shared_ptr<const Partition>>& partitions, size_t first, size_t step,
                         const SubIndexSearchOptions& options, QueryScorer* scorer, TopK* top_k) {
   uint64_t rows = 0;
   std::array<ProbedPartition, QueryScorer::kMaxPartitions> probed;
   std::array<const Partition*, QueryScorer::kMaxPartitions> group;
-  for (size_t next = 0; next < partitions.size();) {
+  for (size_t next = first; next < partitions.size();) {
     size_t size = 0;
-    for (; next < partitions.size() && size < group.size(); ++next) {
+    for (; next < partitions.size() && size < group.size(); next += step) {
       if (partitions[next] == nullptr) continue;
       group[size] = partitions[next].get();
       const auto [distance, number] = ranked[next];
@@ -170,14 +182,34 @@ arrow::Result<std::vector<Neighbor>> IvfIndex::Search(const float* query, const 
   const Partitions partitions = GetPartitions(wanted, &failures);
   if (!failures.empty()) return failures.front();
 
+  const size_t threads = std::clamp<size_t>(options.num_threads, 1, std::max<size_t>(partitions.size(), 1));
+  std::vector<std::vector<Neighbor>> found(threads);
+  std::vector<uint64_t> scanned(threads);
+  const auto search = [&](size_t thread) {
+    found[thread] = SearchPartitions(prepared.data(), options, ranked, partitions, thread, threads, &scanned[thread]);
+  };
+  if (threads == 1) {
+    search(0);
+  } else {
+    RunSideBySide(options.executor, threads, search);
+  }
+  if (counts != nullptr) {
+    counts->rows_scanned += std::accumulate(scanned.begin(), scanned.end(), uint64_t{0});
+    counts->partitions_searched += partitions.size();
+  }
+  return NearestOf(std::move(found), options.k);
+}
+
+std::vector<Neighbor> IvfIndex::SearchPartitions(const float* prepared, const IvfSearchOptions& options,
+                                                 const std::vector<RankedPartition>& ranked,
+                                                 const Partitions& partitions, size_t first, size_t step,
+                                                 uint64_t* rows_scanned) const {
   TopK top_k(options.k, options.filter, options.lower, options.upper);
   const ScorerOptions scoring{
       .metric = state_->metric, .element_type = state_->element_type, .approx_mode = options.approx_mode};
-  auto scorer = state_->quantizer->MakeScorer(prepared.data(), scoring);
-  const uint64_t scanned = SearchInGroups(*state_->model, ranked, partitions,
-                                          {.ef = options.ef, .approx_mode = options.approx_mode}, scorer.get(), &top_k);
-  if (counts != nullptr) counts->rows_scanned += scanned;
-  if (counts != nullptr) counts->partitions_searched += partitions.size();
+  auto scorer = state_->quantizer->MakeScorer(prepared, scoring);
+  *rows_scanned += SearchInGroups(*state_->model, ranked, partitions, first, step,
+                                  {.ef = options.ef, .approx_mode = options.approx_mode}, scorer.get(), &top_k);
   return top_k.Finish();
 }
 

@@ -51,6 +51,10 @@ struct IvfSearchOptions {
   /// Of HNSW; see SubIndexSearchOptions.
   uint32_t ef = 0;
   ApproxMode approx_mode = ApproxMode::kNormal;
+  /// How many threads may search partitions, the caller's included; the others are the executor's (not owned, and only
+  /// looked at if there are others).
+  uint32_t num_threads = 1;
+  arrow::internal::Executor* executor = nullptr;
 };
 
 /// What a search did; added to, so that one can serve several searches.
@@ -124,6 +128,10 @@ class IvfIndex {
                const std::shared_ptr<const Partition>& loaded) const;
   /// The partitions of `wanted`, in that order; null for empty ones, and for those that failed.
   Partitions GetPartitions(const std::vector<uint32_t>& wanted, std::vector<arrow::Status>* failures) const;
+  /// The nearest rows of every step-th partition from `first` on; adds to `rows_scanned`.
+  std::vector<Neighbor> SearchPartitions(const float* prepared, const IvfSearchOptions& options,
+                                         const std::vector<RankedPartition>& ranked, const Partitions& partitions,
+                                         size_t first, size_t step, uint64_t* rows_scanned) const;
 
   std::shared_ptr<const IvfIndexState> state_;
   WeakCache cache_;

@@ -29,6 +29,10 @@ struct Fixture {
     return index.Search(query.data(), {.k = k, .nprobes = nprobes, .filter = filter}).ValueOrDie();
   }
 
+  std::vector<Neighbor> SearchWith(IvfSearchOptions options) {
+    return index.Search(query.data(), options).ValueOrDie();
+  }
+
   std::vector<float> query = ivf_test::Random(ivf_test::kDimension, 9);
   std::shared_ptr<CacheBackend> backend;
   std::shared_ptr<IvfIndexState> state;
@@ -119,6 +123,27 @@ class OnlyEvenRows : public RowFilter {
  public:
   bool Allows(uint64_t row_id) const override { return row_id % 2 == 0; }
 };
+
+TEST(IvfIndex, SeveralThreadsFindWhatOneFinds) {
+  const auto pool = arrow::internal::ThreadPool::Make(3).ValueOrDie();
+  const OnlyEvenRows even;
+  for (const auto kind : {StorageKind::kFlat, StorageKind::kPq}) {
+    Fixture fixture(kind);
+    for (const uint32_t k : {1U, 10U, 100U}) {
+      for (const RowFilter* filter : {static_cast<const RowFilter*>(nullptr), static_cast<const RowFilter*>(&even)}) {
+        IvfSearchOptions options{.k = k, .nprobes = 4, .filter = filter, .executor = pool.get()};
+        const auto expected = fixture.SearchWith(options);
+        for (const uint32_t threads : {2U, 4U, 1000U}) {
+          options.num_threads = threads;
+          IvfSearchCounts counts;
+          EXPECT_EQ(fixture.index.Search(fixture.query.data(), options, &counts).ValueOrDie(), expected);
+          EXPECT_EQ(counts.partitions_searched, 4U);
+          EXPECT_EQ(counts.rows_scanned, 76U);
+        }
+      }
+    }
+  }
+}
 
 TEST(IvfIndex, FilterLeavesRowsOut) {
   Fixture flat(StorageKind::kFlat);

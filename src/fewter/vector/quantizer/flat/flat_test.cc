@@ -149,6 +149,9 @@ TEST(Flat, RowsThatDoNotFitAreRefused) {
   const auto nulls = *arrow::MakeArrayOfNull(arrow::float32(), 8);
   EXPECT_THAT(replaced(1, OrDie(arrow::FixedSizeListArray::FromArrays(nulls, 4))),
               HasSubstr("column flat: a list has nulls"));
+  const auto shifted = rows->column(1)->data()->Copy();
+  shifted->offset = 1;
+  EXPECT_THAT(replaced(1, arrow::MakeArray(shifted)), HasSubstr("column flat: values 4 + 8 of 8"));
   EXPECT_THAT(replaced(0, *arrow::MakeArrayOfNull(arrow::uint64(), 2)), HasSubstr("column _rowid: has nulls"));
   const auto signed_ids = ArrayOver(arrow::int64(), arrow::Buffer::FromVector(std::vector<int64_t>{1, 2}));
   EXPECT_THAT(replaced(0, signed_ids), HasSubstr("column _rowid: expected uint64"));
