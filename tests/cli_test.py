@@ -202,8 +202,9 @@ def test_several_vectors_a_row_are_refused(tmp_path, pylance):
     dataset = pylance.write_dataset(pa.table({"v": lists}), tmp_path / "d.lance")
     dataset.create_index("v", "IVF_FLAT", metric="cosine", num_partitions=2)
     np.save(tmp_path / "q.npy", np.ones(8, np.float32))
-    done = run("query", tmp_path / "d.lance", "--column", "v", "--vector", tmp_path / "q.npy", code=6)
-    assert "'v' is list" in done.stderr
+    for how in [], ["--exact"]:
+        done = run("query", tmp_path / "d.lance", "--column", "v", "--vector", tmp_path / "q.npy", *how, code=6)
+        assert "column 'v' has several vectors a row" in done.stderr
 
 
 def test_of_two_indexes_the_first_is_used(tmp_path, pylance):

@@ -164,18 +164,5 @@ TEST(Search, SeveralThreadsFindWhatOneFinds) {
   }
 }
 
-TEST(Search, ColumnsOfSeveralVectorsARowAreRefused) {
-  const auto uri = (testing::FixtureFolder("refused") / "multivector.lance").string();
-  const auto dataset = Dataset::Open(uri).ValueOrDie();
-  for (const bool use_index : {true, false}) {
-    SearchRequest request{.column = "vector", .query = std::vector<float>(8, 1.0F)};
-    request.use_index = use_index;
-    const arrow::Status status = dataset->Search(request).status();
-    EXPECT_TRUE(status.IsNotImplemented());
-    EXPECT_THAT(status.message(), HasSubstr("column 'vector' has several vectors a row"));
-  }
-  EXPECT_TRUE(dataset->ReadVector("vector", 0).status().IsNotImplemented());
-}
-
 }  // namespace
 }  // namespace fewter
