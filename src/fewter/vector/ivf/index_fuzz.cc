@@ -73,7 +73,7 @@ Good GoodOf(const TestPartition& test, bool has_graph) {
   state.model = ModelOf(test);
   state.quantizer = test.quantizer;
   if (has_graph) state.sub_index = GraphModel();
-  const auto storage = OrDie(test.quantizer->MakeStorage(*test.rows, state.layout()));
+  const auto storage = OrDie(test.quantizer->MakeStorage(*test.rows, state.layout(), state.model->centroid(0)));
   const Partition partition(storage, has_graph ? hnsw_test::GraphOf(MakeLinks()) : nullptr);
   return {Serialized(state), Serialized(partition), test.metrics};
 }

@@ -18,6 +18,8 @@ using storage_test::OrDie;
 using storage_test::TestPartition;
 
 constexpr size_t kNumRows = 40;
+/// Each of its elements.
+constexpr float kCentroid = 0.25F;
 
 /// An index's files, good ones.
 struct Files {
@@ -190,7 +192,7 @@ arrow::Result<std::shared_ptr<const Quantizer>> QuantizerFrom(const Files& files
 void Use(const Quantizer& quantizer, const PartitionStorage& storage, StorageLayout layout,
          const std::vector<Metric>& metrics) {
   if (!quantizer.CheckStorage(storage, layout).ok()) std::abort();
-  const std::vector<float> query(quantizer.dimension(), 3.0F), centroid(query.size(), 0.25F);
+  const std::vector<float> query(quantizer.dimension(), 3.0F), centroid(query.size(), kCentroid);
   for (const Metric metric : metrics) {
     storage_test::ScanStorage(quantizer, storage, query.data(), metric, centroid.data(), 3);
     if (layout == StorageLayout::kRandomAccess) {
@@ -209,8 +211,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto quantizer = QuantizerFrom(files);
   // A dimension of billions is well formed, but no index has it that has no centroids of that size.
   if (!quantizer.ok() || (*quantizer)->dimension() > 1 << 16) return 0;
+  const std::vector<float> centroid((*quantizer)->dimension(), kCentroid);
   for (const StorageLayout layout : {StorageLayout::kScan, StorageLayout::kRandomAccess}) {
-    const auto storage = (*quantizer)->MakeStorage(*files.rows, layout);
+    const auto storage = (*quantizer)->MakeStorage(*files.rows, layout, centroid.data());
     if (storage.ok()) Use(**quantizer, **storage, layout, files.metrics);
   }
   return 0;
