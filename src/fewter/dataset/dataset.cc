@@ -177,16 +177,15 @@ arrow::Status Dataset::CheckFragmentReuse(const lance::IndexMetadata& metadata) 
 }
 
 arrow::Result<std::shared_ptr<const Segment>> Dataset::GetSegment(const lance::IndexMetadata& metadata) const {
-  const std::string uuid = metadata.uuid.ToString();
   {
     std::lock_guard lock(mutex_);
-    const auto found = segments_.find(uuid);
+    const auto found = segments_.find(&metadata);
     if (found != segments_.end()) return found->second;
   }
   ARROW_RETURN_NOT_OK(CheckFragmentReuse(metadata));
   ARROW_ASSIGN_OR_RAISE(auto opened, OpenSegment(store_, *manifest_, metadata, *session_));
   std::lock_guard lock(mutex_);
-  return segments_.emplace(uuid, std::move(opened)).first->second;
+  return segments_.emplace(&metadata, std::move(opened)).first->second;
 }
 
 arrow::Result<std::vector<float>> Dataset::ReadVector(const std::string& column, uint64_t row) const {

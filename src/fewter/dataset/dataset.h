@@ -55,6 +55,9 @@ struct SearchRequest {
   uint32_t max_nprobes = 0;
   /// Of HNSW: how many candidates to keep on the way, at least k (times the refine factor); 0 for half as many again.
   uint32_t ef = 0;
+  /// How many threads may work on the search, the caller's included; 0 for as many as the session's CPU executor has.
+  /// The others are that executor's. More than one makes a long search shorter, and less of many at a time.
+  uint32_t parallelism = 1;
   /// If not 0: takes this many times k rows from the index, and orders them by their exact distances.
   uint32_t refine_factor = 0;
   /// Only rows at this distance or farther, and nearer than that; for estimates, the estimated distance.
@@ -85,7 +88,7 @@ struct SearchResult {
   IvfSearchCounts counts;
   /// Rows whose vectors were read from the data files.
   uint64_t rows_compared_exactly = 0;
-  /// What each tier of the cache did for this search, by type of entry.
+  /// What each tier of the cache did for this search (or for all of SearchMany), by type of entry.
   std::vector<QueryActivity> cache = {};
 
   /// The columns _distance (float32) and _rowid (uint64).
@@ -133,7 +136,10 @@ class Dataset {
   /// not fit; NotImplemented for indexes and datasets that we cannot search yet.
   arrow::Result<SearchResult> Search(const SearchRequest& request) const;
 
-  /// The same for several queries; `request.query` is not looked at.
+  /// The same for several queries; `request.query` is not looked at. What each finds is what Search finds, by one
+  /// thread, but parts of the index and of the data files are read once for many of them, and they are shared among as
+  /// many threads as `parallelism` allows. What the cache did for all of them stands in the first result. One that
+  /// fails fails them all.
   arrow::Result<std::vector<SearchResult>> SearchMany(const SearchRequest& request,
                                                       std::span<const std::vector<float>> queries) const;
 
@@ -179,9 +185,10 @@ class Dataset {
   std::shared_ptr<const lance::Manifest> manifest_;
   std::shared_ptr<Session> session_;
 
-  /// Live segments by UUID; never held while one is opened.
+  /// Never held while anything is read.
   mutable std::mutex mutex_;
-  mutable std::unordered_map<std::string, std::shared_ptr<const Segment>> segments_;
+  /// Live segments by their entry in the manifest.
+  mutable std::unordered_map<const lance::IndexMetadata*, std::shared_ptr<const Segment>> segments_;
   /// By field.
   mutable std::unordered_map<int32_t, std::shared_ptr<VectorColumn>> columns_;
   /// Null until it is needed.

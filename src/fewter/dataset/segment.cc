@@ -52,7 +52,8 @@ arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<
   ARROW_ASSIGN_OR_RAISE(auto state, GetState(*store, cache, metadata));
   auto segment = std::make_shared<Segment>();
   auto reader = std::make_shared<LazyPartitionReader>(store, cache, *state);
-  segment->index = std::make_shared<IvfIndex>(std::move(state), cache, std::move(reader), session.io_executor());
+  segment->index = std::make_shared<IvfIndex>(std::move(state), cache, std::move(reader),
+                                              IvfExecutors{.io = session.io_executor(), .cpu = session.cpu_executor()});
   ARROW_ASSIGN_OR_RAISE(segment->live_rows, ReadLiveRows(*store, manifest, *metadata.fragments));
   return segment;
 }
