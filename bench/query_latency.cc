@@ -1,6 +1,10 @@
-/// The latency of warm queries by one thread, as one line of JSON.
+/// Warm queries by one caller, as one line of JSON: the latency of one at a time, and the throughput of all in one
+/// call.
 ///
-///     query_latency URI COLUMN QUERIES.npy K NPROBES [ROUNDS]
+///     query_latency URI COLUMN QUERIES.npy K NPROBES [ROUNDS [PARALLELISM [FOLDER]]]
+///
+/// Entries of the cache are on the heap. With a folder they are in files there, as another process left them: mapped,
+/// and searched where they lie.
 
 #include <fmt/core.h>
 
@@ -10,6 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "fewter/cache/disk/disk_backend.h"
+#include "fewter/cache/memory_backend.h"
+#include "fewter/cache/tiered_backend.h"
 #include "fewter/cli/npy.h"
 #include "fewter/dataset/dataset.h"
 
@@ -34,20 +41,57 @@ arrow::Result<std::vector<double>> Microseconds(const fewter::Dataset& dataset, 
   return times;
 }
 
-arrow::Status Run(char** argv, int rounds) {
-  ARROW_ASSIGN_OR_RAISE(auto dataset, fewter::Dataset::Open(argv[1]));
-  ARROW_ASSIGN_OR_RAISE(const auto queries, fewter::cli::ReadNpy(argv[3]));
-  const fewter::SearchRequest request{.column = argv[2],
-                                      .query = {},
-                                      .k = static_cast<uint32_t>(std::atoi(argv[4])),
-                                      .nprobes = static_cast<uint32_t>(std::atoi(argv[5]))};
-  ARROW_RETURN_NOT_OK(dataset->Prewarm(argv[2], "", fewter::PrewarmMode::kStrict).status());
+/// Queries a second.
+arrow::Result<double> Throughput(const fewter::Dataset& dataset, const fewter::SearchRequest& request,
+                                 const fewter::cli::Matrix& queries, int rounds) {
+  std::vector<std::vector<float>> all;
+  for (uint64_t i = 0; i < queries.rows; ++i) all.push_back(queries.Row(i));
+  const auto start = Clock::now();
+  for (int round = 0; round < rounds; ++round) ARROW_RETURN_NOT_OK(dataset.SearchMany(request, all).status());
+  const std::chrono::duration<double> elapsed = Clock::now() - start;
+  return static_cast<double>(rounds * queries.rows) / elapsed.count();
+}
+
+arrow::Result<std::shared_ptr<fewter::Session>> OpenSession(const std::string& folder) {
+  auto memory = fewter::MakeMemoryBackend(fewter::SessionOptions::kDefaultCacheBytes);
+  if (folder.empty()) return fewter::Session::Make({.cache = std::move(memory)});
+  ARROW_ASSIGN_OR_RAISE(auto disk, fewter::MakeDiskBackend({.directory = folder}));
+  return fewter::Session::Make({.cache = fewter::MakeTieredBackend({std::move(memory), std::move(disk)})});
+}
+
+arrow::Result<std::shared_ptr<fewter::Dataset>> OpenWarm(const std::string& uri, const std::string& column,
+                                                         const std::string& folder) {
+  ARROW_ASSIGN_OR_RAISE(auto session, OpenSession(folder));
+  ARROW_ASSIGN_OR_RAISE(auto dataset, fewter::Dataset::Open(uri, {.version = {}, .session = std::move(session)}));
+  ARROW_RETURN_NOT_OK(dataset->Prewarm(column, "", fewter::PrewarmMode::kStrict).status());
+  return dataset;
+}
+
+arrow::Status Run(const std::vector<std::string>& arguments) {
+  const auto number = [&](size_t i, int otherwise) {
+    return i < arguments.size() ? std::atoi(arguments[i].c_str()) : otherwise;
+  };
+  const std::string &uri = arguments[0], &column = arguments[1];
+  const std::string folder = arguments.size() > 7 ? arguments[7] : "";
+  const int rounds = number(5, 5);
+  ARROW_ASSIGN_OR_RAISE(const auto queries, fewter::cli::ReadNpy(arguments[2]));
+  // The first fills the folder.
+  if (!folder.empty()) ARROW_RETURN_NOT_OK(OpenWarm(uri, column, folder).status());
+  ARROW_ASSIGN_OR_RAISE(auto dataset, OpenWarm(uri, column, folder));
+  fewter::SearchRequest request{.column = column};
+  request.k = static_cast<uint32_t>(number(3, 10));
+  request.nprobes = static_cast<uint32_t>(number(4, 20));
+  request.query_parallelism = static_cast<int32_t>(number(6, 1));
   ARROW_RETURN_NOT_OK(Microseconds(*dataset, request, queries, 1).status());
   const auto before = dataset->io_stats();
   ARROW_ASSIGN_OR_RAISE(const auto times, Microseconds(*dataset, request, queries, rounds));
+  ARROW_ASSIGN_OR_RAISE(const double throughput, Throughput(*dataset, request, queries, rounds));
   const auto io = (dataset->io_stats() - before).total();
-  fmt::print("{{\"queries\":{},\"p50_us\":{:.2f},\"p99_us\":{:.2f},\"requests\":{}}}\n", times.size(),
-             times[times.size() / 2], times[times.size() * 99 / 100], io.requests);
+  fmt::print(
+      "{{\"queries\":{},\"p50_us\":{:.2f},\"p99_us\":{:.2f},\"batch_qps\":{:.0f},\"mapped_bytes\":{},\"requests\":{}}}"
+      "\n",
+      times.size(), times[times.size() / 2], times[times.size() * 99 / 100], throughput,
+      dataset->session().cache().Stats().mapped_bytes, io.requests);
   return arrow::Status::OK();
 }
 
@@ -55,10 +99,10 @@ arrow::Status Run(char** argv, int rounds) {
 
 int main(int argc, char** argv) {
   if (argc < 6) {
-    fmt::print(stderr, "usage: query_latency URI COLUMN QUERIES.npy K NPROBES [ROUNDS]\n");
+    fmt::print(stderr, "usage: query_latency URI COLUMN QUERIES.npy K NPROBES [ROUNDS [PARALLELISM [FOLDER]]]\n");
     return 2;
   }
-  const arrow::Status status = Run(argv, argc > 6 ? std::atoi(argv[6]) : 5);
+  const arrow::Status status = Run({argv + 1, argv + argc});
   if (!status.ok()) fmt::print(stderr, "query_latency: {}\n", status.ToString());
   return status.ok() ? 0 : 1;
 }

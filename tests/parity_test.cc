@@ -158,6 +158,10 @@ void ExpectAllAnswers(const Case& parity, const Dataset& dataset) {
     } else {
       ExpectSameRows(result->rows, expectation.rows, parity);
     }
+    const std::vector<std::vector<float>> twice(2, expectation.request.query);
+    const auto batch = dataset.SearchMany(expectation.request, twice);
+    ASSERT_TRUE(batch.ok()) << batch.status().ToString();
+    for (const auto& one : *batch) EXPECT_EQ(one.rows, result->rows);
   }
   EXPECT_GE(advantage, -parity.may_miss) << "of the nearest rows, fewer were found than by pylance";
 }

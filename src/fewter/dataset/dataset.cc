@@ -179,15 +179,14 @@ arrow::Result<Dataset::Segments> Dataset::ChooseIndex(const std::string& column,
 }
 
 arrow::Result<std::shared_ptr<const Segment>> Dataset::GetSegment(const lance::IndexMetadata& metadata) const {
-  const std::string uuid = metadata.uuid.ToString();
   {
     std::lock_guard lock(mutex_);
-    const auto found = segments_.find(uuid);
+    const auto found = segments_.find(&metadata);
     if (found != segments_.end()) return found->second;
   }
   ARROW_ASSIGN_OR_RAISE(auto opened, OpenSegment(store_, *manifest_, metadata, moves_, *session_));
   std::lock_guard lock(mutex_);
-  return segments_.emplace(uuid, std::move(opened)).first->second;
+  return segments_.emplace(&metadata, std::move(opened)).first->second;
 }
 
 arrow::Result<std::vector<float>> Dataset::ReadVector(const std::string& column, uint64_t row) const {

@@ -63,8 +63,9 @@ struct SearchRequest {
   /// Only rows that it lets pass; see row_filters.h. Called from several threads.
   std::shared_ptr<const RowFilter> prefilter = {};
   ApproxMode approx_mode = ApproxMode::kNormal;
-  /// How many threads may search the partitions of a segment, as pylance counts them: 0 or 1 for the caller's alone, -1
-  /// for as many as the session's CPU executor has. Only RaBitQ of several bits may then find other rows.
+  /// How many threads may work on the search, as pylance counts them: 0 or 1 for the caller's alone, -1 for as many as the
+  /// session's CPU executor has; the others are that executor's. More than one makes a long search shorter, and less of
+  /// many at a time. Only RaBitQ of several bits may then find other rows.
   int32_t query_parallelism = 0;
   /// If it is not the index's, the search is exact; without an index, L2 (Hamming for uint8) is the default.
   std::optional<Metric> metric = {};
@@ -88,7 +89,7 @@ struct SearchResult {
   IvfSearchCounts counts;
   /// Rows whose vectors were read from the data files.
   uint64_t rows_compared_exactly = 0;
-  /// What each tier of the cache did for this search, by type of entry.
+  /// What each tier of the cache did for this search (or for all of SearchMany), by type of entry.
   std::vector<QueryActivity> cache = {};
 
   /// The columns _distance (float32) and _rowid (uint64).
@@ -138,7 +139,10 @@ class Dataset {
   /// not fit; NotImplemented for indexes and datasets that we cannot search yet.
   arrow::Result<SearchResult> Search(const SearchRequest& request) const;
 
-  /// The same for several queries; `request.query` is not looked at.
+  /// The same for several queries; `request.query` is not looked at. What each finds is what Search finds, by one
+  /// thread, but parts of the index and of the data files are read once for many of them, and they are shared among as
+  /// many threads as `query_parallelism` allows. What the cache did for all of them stands in the first result. One that
+  /// fails fails them all.
   arrow::Result<std::vector<SearchResult>> SearchMany(const SearchRequest& request,
                                                       std::span<const std::vector<float>> queries) const;
 
@@ -184,9 +188,10 @@ class Dataset {
   std::shared_ptr<const RowMoves> moves_;
   std::shared_ptr<Session> session_;
 
-  /// Live segments by UUID; never held while one is opened.
+  /// Never held while anything is read.
   mutable std::mutex mutex_;
-  mutable std::unordered_map<std::string, std::shared_ptr<const Segment>> segments_;
+  /// Live segments by their entry in the manifest.
+  mutable std::unordered_map<const lance::IndexMetadata*, std::shared_ptr<const Segment>> segments_;
   /// By field.
   mutable std::unordered_map<int32_t, std::shared_ptr<VectorColumn>> columns_;
   /// Null until it is needed.

@@ -99,7 +99,7 @@ arrow::Status ExactScorer::Score(const std::vector<uint64_t>& row_ids, const arr
 }
 
 arrow::Status SearchFragment(VectorColumn* column, const lance::Fragment& fragment,
-                             const std::vector<uint64_t>& row_ids, ExactScorer* scorer, TopK* top_k) {
+                             const std::vector<uint64_t>& row_ids, std::span<ExactSearch> searches) {
   const uint64_t bytes = uint64_t{column->dimension()} * SizeOf(column->element_type());
   const uint64_t piece = std::max<uint64_t>(kPieceBytes / bytes, 1);
   for (uint64_t start = 0; start < fragment.physical_rows; start += piece) {
@@ -107,7 +107,7 @@ arrow::Status SearchFragment(VectorColumn* column, const lance::Fragment& fragme
     ARROW_ASSIGN_OR_RAISE(const auto vectors, column->Read(fragment, start, length));
     const auto first = row_ids.begin() + static_cast<std::ptrdiff_t>(start);
     const std::vector<uint64_t> ids(first, first + static_cast<std::ptrdiff_t>(length));
-    ARROW_RETURN_NOT_OK(scorer->Score(ids, *vectors, top_k));
+    for (auto& [scorer, top_k] : searches) ARROW_RETURN_NOT_OK(scorer.Score(ids, *vectors, &top_k));
   }
   return arrow::Status::OK();
 }

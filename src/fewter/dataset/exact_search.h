@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <arrow/array.h>
@@ -32,9 +33,15 @@ class ExactScorer {
   std::unique_ptr<QueryScorer> scorer_;
 };
 
-/// Pushes the rows of a fragment, a piece of the file at a time. `row_ids` are those of all its rows, deleted ones
-/// included, which the filter of `top_k` must keep out.
+/// What one query has found so far.
+struct ExactSearch {
+  ExactScorer scorer;
+  TopK top_k;
+};
+
+/// Pushes the rows of a fragment to each of the searches, a piece of the file at a time. `row_ids` are those of all its
+/// rows, deleted ones included, which the filters must keep out.
 arrow::Status SearchFragment(VectorColumn* column, const lance::Fragment& fragment,
-                             const std::vector<uint64_t>& row_ids, ExactScorer* scorer, TopK* top_k);
+                             const std::vector<uint64_t>& row_ids, std::span<ExactSearch> searches);
 
 }  // namespace fewter

@@ -35,14 +35,23 @@ arrow::Status CheckNumbers(const SearchRequest& request) {
   return arrow::Status::OK();
 }
 
-arrow::Status CheckQuery(const SearchRequest& request, const VectorColumn& column) {
-  if (request.query.size() != column.dimension()) {
-    return ArgumentError("the query has ", request.query.size(), " elements, the vectors of column '", request.column,
+/// Without an early end, so that it is done for several at a time.
+bool AllFinite(const std::vector<float>& query) {
+  unsigned infinite = 0;
+  for (const float value : query) infinite |= std::abs(value) <= std::numeric_limits<float>::max() ? 0U : 1U;
+  return infinite == 0;
+}
+
+arrow::Status CheckQuery(const SearchRequest& request, const std::vector<float>& query, const VectorColumn& column) {
+  if (query.size() != column.dimension()) {
+    return ArgumentError("the query has ", query.size(), " elements, the vectors of column '", request.column,
                          "' have ", column.dimension());
   }
+  const bool is_wide = column.element_type() == ElementType::kFloat32 || column.element_type() == ElementType::kFloat64;
+  if (is_wide && AllFinite(query)) return arrow::Status::OK();
   const bool whole = column.element_type() == ElementType::kUint8;
-  for (size_t i = 0; i < request.query.size(); ++i) {
-    const float value = request.query[i];
+  for (size_t i = 0; i < query.size(); ++i) {
+    const float value = query[i];
     if (!std::isfinite(value)) return ArgumentError("element ", i, " of the query is not finite: ", value);
     if (whole && (value != std::floor(value) || value < 0 || value > 255)) {
       return ArgumentError("element ", i, " of the query is ", value, ", and column '", request.column,
@@ -64,16 +73,19 @@ std::vector<Neighbor> NearestOf(std::vector<Neighbor> rows, uint32_t k) {
 
 }  // namespace
 
-/// One search under way.
+/// One search under way, for one query or several.
 class DatasetSearch {
  public:
-  DatasetSearch(const Dataset& dataset, const SearchRequest& request) : dataset_(dataset), request_(request) {}
+  /// All of which must outlive it.
+  DatasetSearch(const Dataset& dataset, const SearchRequest& request, std::span<const std::vector<float>> queries)
+      : dataset_(dataset), request_(request), queries_(queries), results_(queries.size()) {}
 
-  arrow::Result<SearchResult> Run() {
+  /// A result for each query.
+  arrow::Result<std::vector<SearchResult>> Run() {
     ARROW_RETURN_NOT_OK(CheckNumbers(request_));
     ARROW_ASSIGN_OR_RAISE(const lance::Field* field, dataset_.FindColumn(request_.column));
     ARROW_ASSIGN_OR_RAISE(column_, dataset_.GetVectorColumn(*field));
-    ARROW_RETURN_NOT_OK(CheckQuery(request_, *column_));
+    for (const auto& query : queries_) ARROW_RETURN_NOT_OK(CheckQuery(request_, query, *column_));
     ARROW_RETURN_NOT_OK(OpenSegments());
     if (segments_.empty()) {
       metric_ =
@@ -86,8 +98,8 @@ class DatasetSearch {
       if (request_.refine_factor != 0 || !uncovered.empty()) ARROW_RETURN_NOT_OK(ScoreAgain());
       ARROW_RETURN_NOT_OK(SearchExactly(uncovered));
     }
-    result_.rows = NearestOf(std::move(result_.rows), request_.k);
-    return std::move(result_);
+    for (auto& result : results_) result.rows = NearestOf(std::move(result.rows), request_.k);
+    return std::move(results_);
   }
 
  private:
@@ -174,12 +186,11 @@ class DatasetSearch {
             .upper = upper(),
             .ef = request_.ef,
             .approx_mode = request_.approx_mode,
-            .num_threads = NumThreads(),
-            .executor = dataset_.session().cpu_executor()};
+            .threads = Threads()};
   }
 
   /// As pylance clamps them.
-  uint32_t NumThreads() const {
+  uint32_t Threads() const {
     if (request_.query_parallelism == 0) return 1;
     const auto most = static_cast<uint32_t>(std::max(dataset_.session().cpu_executor()->GetCapacity(), 1));
     return request_.query_parallelism < 0 ? most : std::min(static_cast<uint32_t>(request_.query_parallelism), most);
@@ -197,100 +208,137 @@ class DatasetSearch {
   /// Fills the rows with the candidates of all segments.
   arrow::Status SearchSegments() {
     std::vector<std::shared_ptr<const RowFilter>> filters;
-    IvfSearchOptions options = SegmentOptions();
+    const IvfSearchOptions options = SegmentOptions();
     for (size_t i = 0; i < segments_.size(); ++i) {
       ARROW_ASSIGN_OR_RAISE(filters.emplace_back(), FilterOf(*chosen_[i], *segments_[i]));
-      ARROW_RETURN_NOT_OK(SearchSegment(i, filters[i].get(), options));
+      if (queries_.size() == 1) {
+        ARROW_RETURN_NOT_OK(SearchSegment(0, i, filters[i].get(), options));
+      } else {
+        ARROW_RETURN_NOT_OK(SearchSegmentForAll(i, filters[i].get(), options));
+      }
     }
-    // All segments together have found too little: one partition more of each, until there is enough.
-    while (result_.rows.size() < options.k && options.nprobes < request_.max_nprobes) {
+    for (size_t query = 0; query < queries_.size(); ++query) {
+      ARROW_RETURN_NOT_OK(SearchFurther(query, filters, options));
+      results_[query].rows = NearestOf(std::move(results_[query].rows), options.k);
+    }
+    return arrow::Status::OK();
+  }
+
+  /// If all segments together have found too little: one partition more of each, until there is enough.
+  arrow::Status SearchFurther(size_t query, const std::vector<std::shared_ptr<const RowFilter>>& filters,
+                              IvfSearchOptions options) {
+    while (results_[query].rows.size() < options.k && options.nprobes < request_.max_nprobes) {
       options.skipped_probes = options.nprobes++;
       bool has_more = false;
       for (size_t i = 0; i < segments_.size(); ++i) {
         if (options.skipped_probes >= segments_[i]->index->state().model->num_partitions()) continue;
         has_more = true;
-        ARROW_RETURN_NOT_OK(SearchSegment(i, filters[i].get(), options));
+        ARROW_RETURN_NOT_OK(SearchSegment(query, i, filters[i].get(), options));
       }
       if (!has_more) break;
     }
-    result_.rows = NearestOf(std::move(result_.rows), options.k);
     return arrow::Status::OK();
   }
 
-  arrow::Status SearchSegment(size_t segment, const RowFilter* filter, IvfSearchOptions options) {
+  arrow::Status SearchSegment(size_t query, size_t segment, const RowFilter* filter, IvfSearchOptions options) {
     options.filter = filter;
+    SearchResult& result = results_[query];
     ARROW_ASSIGN_OR_RAISE(auto rows,
-                          segments_[segment]->index->Search(request_.query.data(), options, &result_.counts));
-    result_.rows.insert(result_.rows.end(), rows.begin(), rows.end());
+                          segments_[segment]->index->Search(queries_[query].data(), options, &result.counts));
+    result.rows.insert(result.rows.end(), rows.begin(), rows.end());
+    return arrow::Status::OK();
+  }
+
+  arrow::Status SearchSegmentForAll(size_t segment, const RowFilter* filter, IvfSearchOptions options) {
+    options.filter = filter;
+    std::vector<const float*> vectors;
+    for (const auto& query : queries_) vectors.push_back(query.data());
+    std::vector<IvfSearchCounts> counts(queries_.size());
+    ARROW_ASSIGN_OR_RAISE(const auto found, segments_[segment]->index->SearchMany(vectors, options, counts));
+    for (size_t query = 0; query < queries_.size(); ++query) {
+      SearchResult& result = results_[query];
+      result.rows.insert(result.rows.end(), found[query].begin(), found[query].end());
+      result.counts.partitions_searched += counts[query].partitions_searched;
+      result.counts.rows_scanned += counts[query].rows_scanned;
+    }
     return arrow::Status::OK();
   }
 
   /// Puts exact distances in the place of the candidates' estimates.
   arrow::Status ScoreAgain() {
     ARROW_ASSIGN_OR_RAISE(const auto locations, dataset_.GetRowLocations());
-    std::vector<uint64_t> ids, addresses;
-    for (const Neighbor& row : result_.rows) {
-      ids.push_back(row.row_id);
-      ARROW_ASSIGN_OR_RAISE(addresses.emplace_back(), locations->AddressOf(row.row_id));
+    for (size_t query = 0; query < queries_.size(); ++query) {
+      SearchResult& result = results_[query];
+      std::vector<uint64_t> ids, addresses;
+      for (const Neighbor& row : result.rows) {
+        ids.push_back(row.row_id);
+        ARROW_ASSIGN_OR_RAISE(addresses.emplace_back(), locations->AddressOf(row.row_id));
+      }
+      ARROW_ASSIGN_OR_RAISE(const auto vectors, column_->Take(addresses));
+      ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer(query));
+      TopK top_k = MakeExactTopK(ids.size(), nullptr);
+      ARROW_RETURN_NOT_OK(scorer.Score(ids, *vectors, &top_k));
+      result.rows_compared_exactly += ids.size();
+      result.rows = top_k.Finish();
     }
-    ARROW_ASSIGN_OR_RAISE(const auto vectors, column_->Take(addresses));
-    ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer());
-    TopK top_k = MakeExactTopK(ids.size(), nullptr);
-    ARROW_RETURN_NOT_OK(scorer.Score(ids, *vectors, &top_k));
-    result_.rows_compared_exactly += ids.size();
-    result_.rows = top_k.Finish();
     return arrow::Status::OK();
   }
 
-  /// Adds the nearest rows of some fragments.
+  /// Adds the nearest rows of some fragments, which are read once for all queries.
   arrow::Status SearchExactly(const Fragments& fragments) {
     if (fragments.empty()) return arrow::Status::OK();
     std::vector<uint32_t> numbers;
     for (const auto* fragment : fragments) numbers.push_back(static_cast<uint32_t>(fragment->id));
     ARROW_ASSIGN_OR_RAISE(const auto live, ReadLiveRows(*dataset_.store_, dataset_.manifest(), numbers));
     const auto filter = BothOf(live, request_.prefilter);
-    ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer());
-    TopK top_k = MakeExactTopK(request_.k, filter.get());
+    std::vector<ExactSearch> searches;
+    for (size_t query = 0; query < queries_.size(); ++query) {
+      ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer(query));
+      searches.push_back({std::move(scorer), MakeExactTopK(request_.k, filter.get())});
+    }
     for (const auto* fragment : fragments) {
       ARROW_ASSIGN_OR_RAISE(const auto ids, RowIdsOfFragment(*dataset_.store_, dataset_.manifest(), *fragment));
-      ARROW_RETURN_NOT_OK(SearchFragment(column_.get(), *fragment, ids, &scorer, &top_k));
-      result_.rows_compared_exactly += fragment->live_rows();
+      ARROW_RETURN_NOT_OK(SearchFragment(column_.get(), *fragment, ids, searches));
+      for (auto& result : results_) result.rows_compared_exactly += fragment->live_rows();
     }
-    const auto rows = top_k.Finish();
-    result_.rows.insert(result_.rows.end(), rows.begin(), rows.end());
+    for (size_t query = 0; query < queries_.size(); ++query) {
+      const auto rows = searches[query].top_k.Finish();
+      results_[query].rows.insert(results_[query].rows.end(), rows.begin(), rows.end());
+    }
     return arrow::Status::OK();
   }
 
-  arrow::Result<ExactScorer> MakeScorer() const {
-    return ExactScorer::Make(column_->element_type(), column_->dimension(), metric_, request_.query.data());
+  arrow::Result<ExactScorer> MakeScorer(size_t query) const {
+    return ExactScorer::Make(column_->element_type(), column_->dimension(), metric_, queries_[query].data());
   }
 
   const Dataset& dataset_;
+  /// Of the queries it says nothing.
   const SearchRequest& request_;
+  std::span<const std::vector<float>> queries_;
   std::shared_ptr<VectorColumn> column_;
   Metric metric_ = Metric::kL2;
   std::vector<const lance::IndexMetadata*> chosen_;
   /// As many as chosen_, or none for an exact search.
   std::vector<std::shared_ptr<const Segment>> segments_;
-  SearchResult result_;
+  std::vector<SearchResult> results_;
 };
 
 arrow::Result<SearchResult> Dataset::Search(const SearchRequest& request) const {
   CacheQuery query;
   const CacheQuery::Scope scope(&query);
-  ARROW_ASSIGN_OR_RAISE(SearchResult result, DatasetSearch(*this, request).Run());
-  result.cache = query.Activity();
-  return result;
+  ARROW_ASSIGN_OR_RAISE(auto results, DatasetSearch(*this, request, {&request.query, 1}).Run());
+  results.front().cache = query.Activity();
+  return std::move(results.front());
 }
 
 arrow::Result<std::vector<SearchResult>> Dataset::SearchMany(const SearchRequest& request,
                                                              std::span<const std::vector<float>> queries) const {
-  std::vector<SearchResult> results;
-  SearchRequest one = request;
-  for (const auto& query : queries) {
-    one.query = query;
-    ARROW_ASSIGN_OR_RAISE(results.emplace_back(), Search(one));
-  }
+  if (queries.empty()) return std::vector<SearchResult>();
+  CacheQuery query;
+  const CacheQuery::Scope scope(&query);
+  ARROW_ASSIGN_OR_RAISE(auto results, DatasetSearch(*this, request, queries).Run());
+  results.front().cache = query.Activity();
   return results;
 }
 

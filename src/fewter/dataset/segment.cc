@@ -81,14 +81,15 @@ arrow::Result<std::shared_ptr<const Segment>> Open(const std::shared_ptr<const l
   ARROW_ASSIGN_OR_RAISE(auto state, GetState(*store, cache, metadata));
   auto segment = std::make_shared<Segment>();
   auto reader = MakePartitionReader(store, cache, *state);
+  const IvfExecutors executors{.io = session.io_executor(), .cpu = session.cpu_executor()};
   segment->keeps_deleted_rows = metadata.row_ids_are_old && state->layout() == StorageLayout::kRandomAccess;
   if (metadata.row_ids_are_old) {
     // Partitions hold row ids; another fragment reuse index makes others of them.
     const WeakCache partitions(of_segment.Child(manifest.fragment_reuse->uuid.ToString()));
-    segment->index = std::make_shared<IvfIndex>(std::move(state), partitions, std::move(reader), session.io_executor(),
-                                                std::move(moves));
+    segment->index =
+        std::make_shared<IvfIndex>(std::move(state), partitions, std::move(reader), executors, std::move(moves));
   } else {
-    segment->index = std::make_shared<IvfIndex>(std::move(state), cache, std::move(reader), session.io_executor());
+    segment->index = std::make_shared<IvfIndex>(std::move(state), cache, std::move(reader), executors);
   }
   ARROW_ASSIGN_OR_RAISE(segment->live_rows,
                         ReadLiveRows(*store, manifest, *metadata.fragments, segment->keeps_deleted_rows));

@@ -11,8 +11,7 @@ std::shared_ptr<Session> Session::Make(SessionOptions options) {
   if (options.cache == nullptr) options.cache = MakeMemoryBackend(SessionOptions::kDefaultCacheBytes);
   if (options.io_executor == nullptr) options.io_executor = arrow::io::default_io_context().executor();
   if (options.cpu_executor == nullptr) options.cpu_executor = arrow::internal::GetCpuThreadPool();
-  return std::shared_ptr<Session>(
-      new Session(Cache(std::move(options.cache)), options.io_executor, options.cpu_executor));
+  return std::shared_ptr<Session>(new Session(options));
 }
 
 }  // namespace fewter

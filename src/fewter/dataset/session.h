@@ -16,7 +16,7 @@ struct SessionOptions {
   std::shared_ptr<CacheBackend> cache = {};
   /// Runs reads that can go side by side; null for Arrow's IO pool. Not owned.
   arrow::internal::Executor* io_executor = nullptr;
-  /// Searches partitions side by side, where a request asks for that; null for Arrow's CPU pool. Not owned.
+  /// Compares rows for searches that may use several threads; null for Arrow's CPU pool. Not owned.
   arrow::internal::Executor* cpu_executor = nullptr;
 
   static constexpr int64_t kDefaultCacheBytes = int64_t{1} << 30;
@@ -32,8 +32,8 @@ class Session {
   arrow::internal::Executor* cpu_executor() const { return cpu_executor_; }
 
  private:
-  Session(Cache cache, arrow::internal::Executor* io_executor, arrow::internal::Executor* cpu_executor)
-      : cache_(std::move(cache)), io_executor_(io_executor), cpu_executor_(cpu_executor) {}
+  explicit Session(const SessionOptions& options)
+      : cache_(options.cache), io_executor_(options.io_executor), cpu_executor_(options.cpu_executor) {}
 
   Cache cache_;
   arrow::internal::Executor* io_executor_;

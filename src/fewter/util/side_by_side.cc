@@ -42,11 +42,15 @@ class SharedWork {
 
 }  // namespace
 
-void RunSideBySide(arrow::internal::Executor* executor, size_t pieces, const std::function<void(size_t)>& work) {
-  if (pieces == 0) return;
+void RunSideBySide(arrow::internal::Executor* executor, size_t pieces, const std::function<void(size_t)>& work,
+                   size_t threads) {
+  if (pieces <= 1 || threads <= 1) {
+    for (size_t piece = 0; piece < pieces; ++piece) work(piece);
+    return;
+  }
   // Shared with the tasks, since one may be started only after everything is done.
   auto shared = std::make_shared<SharedWork>(pieces, work);
-  const size_t others = std::min(pieces - 1, static_cast<size_t>(std::max(executor->GetCapacity(), 0)));
+  const size_t others = std::min({pieces - 1, threads - 1, static_cast<size_t>(std::max(executor->GetCapacity(), 0))});
   for (size_t i = 0; i < others; ++i) {
     // A pool that takes no more tasks only means that this thread does more of the work.
     if (!executor->Spawn([shared] { shared->TakePieces(); }).ok()) break;

@@ -60,6 +60,11 @@ float RoundTo(ElementType type, float value) {
   return value;
 }
 
+void RoundTo(ElementType type, std::span<float> values) {
+  if (type == ElementType::kFloat32 || type == ElementType::kFloat64) return;
+  for (float& value : values) value = RoundTo(type, value);
+}
+
 std::vector<uint8_t> ToBytes(const float* values, size_t n) {
   std::vector<uint8_t> bytes(n);
   // The comparison is false for a NaN.

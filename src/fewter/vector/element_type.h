@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,8 @@ arrow::Result<ElementType> ElementTypeFrom(uint32_t number);
 /// The nearest value that the type has, as a float: what a query's element becomes before it is compared with vectors
 /// of that type. Requires a value in the type's range.
 float RoundTo(ElementType type, float value);
+/// All of them.
+void RoundTo(ElementType type, std::span<float> values);
 
 /// Elements that are whole numbers from 0 to 255, as bytes; others are brought into that range.
 std::vector<uint8_t> ToBytes(const float* values, size_t n);

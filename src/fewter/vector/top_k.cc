@@ -22,12 +22,20 @@ float LargestBelow(float upper) {
 
 }  // namespace
 
-TopK::TopK(size_t k, const RowFilter* filter, float lower, std::optional<float> upper)
+void SharedBound::Lower(float distance) {
+  float known = distance_.load(std::memory_order_relaxed);
+  // Nothing else is published with it, so no order is needed.
+  while (distance < known && !distance_.compare_exchange_weak(known, distance, std::memory_order_relaxed)) {
+  }
+}
+
+TopK::TopK(size_t k, const RowFilter* filter, float lower, std::optional<float> upper, SharedBound* shared)
     : k_(k),
       filter_(filter),
       lower_(lower),
       upper_(upper.value_or(kInfinity)),
-      initial_threshold_(upper ? LargestBelow(*upper) : kInfinity) {
+      initial_threshold_(upper ? LargestBelow(*upper) : kInfinity),
+      shared_(shared) {
   // Nothing lies below minus infinity, and nothing enters a heap of no places.
   if (k == 0 || upper_ == -kInfinity) initial_threshold_ = std::numeric_limits<float>::quiet_NaN();
   threshold_ = initial_threshold_;
@@ -46,13 +54,21 @@ void TopK::Push(float distance, uint64_t row_id) {
     heap_.push_back(row);
     std::push_heap(heap_.begin(), heap_.end(), Nearer);
   }
-  if (heap_.size() == k_) threshold_ = heap_.front().distance;
+  if (heap_.size() == k_) LowerThreshold();
+}
+
+void TopK::LowerThreshold() {
+  threshold_ = heap_.front().distance;
+  if (shared_ == nullptr) return;
+  shared_->Lower(threshold_);
+  TakeSharedBound();
 }
 
 void TopK::PushBlock(const float* distances, const uint64_t* row_ids, size_t n) {
   std::array<uint32_t, kRowsPerBlock> near;
   for (size_t begin = 0; begin < n; begin += kRowsPerBlock) {
     const size_t rows = std::min(kRowsPerBlock, n - begin);
+    TakeSharedBound();
     const size_t count = simd::SelectAtMost(distances + begin, rows, threshold_, near.data());
     for (size_t i = 0; i < count; ++i) Push(distances[begin + near[i]], row_ids[begin + near[i]]);
   }

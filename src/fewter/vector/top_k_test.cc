@@ -123,6 +123,27 @@ TEST(TopK, BoundsThatAllowNothing) {
   }
 }
 
+TEST(TopK, SeveralWithASharedBoundHoldTheNearestOfAll) {
+  const std::vector<Neighbor> rows = RandomRows(3000, 50, 5);
+  for (size_t k : {1, 10, 500}) {
+    SharedBound shared;
+    std::vector<TopK> parts(3, TopK(k, nullptr, 2, 40, &shared));
+    for (size_t i = 0; i < rows.size(); ++i) parts[i % 3].Push(rows[i].distance, rows[i].row_id);
+    // What is farther than k rows of another is not looked at; what is as far may have a lower id.
+    TopK late(k, nullptr, 2, 40, &shared);
+    late.TakeSharedBound();
+    EXPECT_EQ(late.threshold(), std::min(shared.distance(), TopK(k, nullptr, 2, 40).threshold()));
+    TopK all(k);
+    for (TopK& part : parts) {
+      for (const Neighbor& row : part.Finish()) all.Push(row.distance, row.row_id);
+    }
+    std::vector<Neighbor> expected;
+    std::copy_if(rows.begin(), rows.end(), std::back_inserter(expected),
+                 [](const Neighbor& row) { return row.distance >= 2 && row.distance < 40; });
+    EXPECT_EQ(all.Finish(), SortedFirst(expected, k));
+  }
+}
+
 TEST(TopK, CanBeUsedAgainAfterFinish) {
   TopK top_k(1);
   top_k.Push(1, 1);

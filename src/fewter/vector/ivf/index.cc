@@ -1,13 +1,9 @@
 #include "fewter/vector/ivf/index.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "fewter/cache/query.h"
-#include "fewter/simd/distance.h"
 #include "fewter/util/side_by_side.h"
 
 namespace fewter {
@@ -16,20 +12,6 @@ namespace {
 
 /// Partitions that are read side by side, and held at once, while prewarming.
 constexpr uint32_t kPrewarmWindow = 32;
-
-/// As it is compared with the rows: of the column's type, and of length 1 for cosine.
-std::vector<float> Prepared(const float* query, const IvfIndexState& state) {
-  std::vector<float> prepared(query, query + state.model->dimension());
-  const auto round = [&] {
-    for (float& value : prepared) value = RoundTo(state.element_type, value);
-  };
-  round();
-  if (state.metric != Metric::kCosine) return prepared;
-  const float norm = std::sqrt(simd::NormSquared(prepared.data(), prepared.size()));
-  for (float& value : prepared) value /= norm;
-  round();
-  return prepared;
-}
 
 void CountResident(const std::string& tier, uint64_t count, PrewarmReport* report) {
   for (auto& [known, known_count] : report->resident) {
@@ -40,49 +22,14 @@ void CountResident(const std::string& tier, uint64_t count, PrewarmReport* repor
   report->resident.emplace_back(tier, count);
 }
 
-/// The k nearest of lists that are in order each.
-std::vector<Neighbor> NearestOf(std::vector<std::vector<Neighbor>> lists, uint32_t k) {
-  std::vector<Neighbor> nearest = std::move(lists.front());
-  if (lists.size() == 1) return nearest;
-  for (size_t i = 1; i < lists.size(); ++i) nearest.insert(nearest.end(), lists[i].begin(), lists[i].end());
-  std::sort(nearest.begin(), nearest.end(), Nearer);
-  if (nearest.size() > k) nearest.resize(k);
-  return nearest;
-}
-
-/// Searches every step-th partition from `first` on, as many at a time as the scorer takes. Returns the number of their
-/// rows.
-uint64_t SearchInGroups(const IvfModel& model, const std::vector<RankedPartition>& ranked,
-                        const std::vector<std::shared_ptr<const Partition>>& partitions, size_t first, size_t step,
-                        const SubIndexSearchOptions& options, QueryScorer* scorer, TopK* top_k) {
-  uint64_t rows = 0;
-  std::array<ProbedPartition, QueryScorer::kMaxPartitions> probed;
-  std::array<const Partition*, QueryScorer::kMaxPartitions> group;
-  for (size_t next = first; next < partitions.size();) {
-    size_t size = 0;
-    for (; next < partitions.size() && size < group.size(); next += step) {
-      if (partitions[next] == nullptr) continue;
-      group[size] = partitions[next].get();
-      const auto [distance, number] = ranked[next];
-      probed[size++] = {.number = number, .distance = distance, .centroid = model.centroid(number)};
-    }
-    scorer->BeginPartitions({probed.data(), size});
-    for (size_t i = 0; i < size; ++i) {
-      group[i]->Search(options, i, scorer, top_k);
-      rows += group[i]->num_rows();
-    }
-  }
-  return rows;
-}
-
 }  // namespace
 
 IvfIndex::IvfIndex(std::shared_ptr<const IvfIndexState> state, WeakCache cache, std::shared_ptr<PartitionReader> reader,
-                   arrow::internal::Executor* io, std::shared_ptr<const RowMoves> moves)
+                   IvfExecutors executors, std::shared_ptr<const RowMoves> moves)
     : state_(std::move(state)),
       cache_(std::move(cache)),
       reader_(std::move(reader)),
-      io_(io),
+      executors_(executors),
       moves_(std::move(moves)) {}
 
 arrow::Result<std::shared_ptr<const Partition>> IvfIndex::ReadPartition(uint32_t partition) const {
@@ -168,7 +115,7 @@ IvfIndex::Partitions IvfIndex::GetPartitions(const std::vector<uint32_t>& wanted
   if (absent.empty()) return partitions;
   std::vector<arrow::Status> outcomes(absent.size());
   CacheQuery* const query = CacheQuery::Current();
-  RunSideBySide(io_, absent.size(), [&](size_t n) {
+  RunSideBySide(executors_.io, absent.size(), [&](size_t n) {
     const CacheQuery::Scope scope(query);
     outcomes[n] = LoadPartition(wanted[absent[n]]).Value(&partitions[absent[n]]);
   });
@@ -176,49 +123,6 @@ IvfIndex::Partitions IvfIndex::GetPartitions(const std::vector<uint32_t>& wanted
     if (!outcome.ok()) failures->push_back(std::move(outcome));
   }
   return partitions;
-}
-
-arrow::Result<std::vector<Neighbor>> IvfIndex::Search(const float* query, const IvfSearchOptions& options,
-                                                      IvfSearchCounts* counts) const {
-  const std::vector<float> prepared = Prepared(query, *state_);
-  auto ranked = state_->model->SelectPartitions(prepared.data(), state_->metric, options.nprobes);
-  ranked.erase(ranked.begin(), ranked.begin() + std::min<std::ptrdiff_t>(options.skipped_probes, std::ssize(ranked)));
-  std::vector<uint32_t> wanted;
-  wanted.reserve(ranked.size());
-  for (const auto& entry : ranked) wanted.push_back(entry.partition);
-  std::vector<arrow::Status> failures;
-  const Partitions partitions = GetPartitions(wanted, &failures);
-  if (!failures.empty()) return failures.front();
-
-  const size_t threads = std::clamp<size_t>(options.num_threads, 1, std::max<size_t>(partitions.size(), 1));
-  std::vector<std::vector<Neighbor>> found(threads);
-  std::vector<uint64_t> scanned(threads);
-  const auto search = [&](size_t thread) {
-    found[thread] = SearchPartitions(prepared.data(), options, ranked, partitions, thread, threads, &scanned[thread]);
-  };
-  if (threads == 1) {
-    search(0);
-  } else {
-    RunSideBySide(options.executor, threads, search);
-  }
-  if (counts != nullptr) {
-    counts->rows_scanned += std::accumulate(scanned.begin(), scanned.end(), uint64_t{0});
-    counts->partitions_searched += partitions.size();
-  }
-  return NearestOf(std::move(found), options.k);
-}
-
-std::vector<Neighbor> IvfIndex::SearchPartitions(const float* prepared, const IvfSearchOptions& options,
-                                                 const std::vector<RankedPartition>& ranked,
-                                                 const Partitions& partitions, size_t first, size_t step,
-                                                 uint64_t* rows_scanned) const {
-  TopK top_k(options.k, options.filter, options.lower, options.upper);
-  const ScorerOptions scoring{
-      .metric = state_->metric, .element_type = state_->element_type, .approx_mode = options.approx_mode};
-  auto scorer = state_->quantizer->MakeScorer(prepared, scoring);
-  *rows_scanned += SearchInGroups(*state_->model, ranked, partitions, first, step,
-                                  {.ef = options.ef, .approx_mode = options.approx_mode}, scorer.get(), &top_k);
-  return top_k.Finish();
 }
 
 PrewarmReport IvfIndex::Prewarm(std::span<const std::string_view> tiers) const {

@@ -16,6 +16,7 @@
 #include "fewter/cache/cache.h"
 #include "fewter/vector/ivf/moved_rows.h"
 #include "fewter/vector/ivf/state.h"
+#include "fewter/vector/quantizer/quantizer.h"
 #include "fewter/vector/top_k.h"
 
 namespace arrow::internal {
@@ -52,10 +53,15 @@ struct IvfSearchOptions {
   /// Of HNSW; see SubIndexSearchOptions.
   uint32_t ef = 0;
   ApproxMode approx_mode = ApproxMode::kNormal;
-  /// How many threads may search partitions, the caller's included; the others are the executor's (not owned, and only
-  /// looked at if there are others).
-  uint32_t num_threads = 1;
-  arrow::internal::Executor* executor = nullptr;
+  /// How many threads may work on it, the caller's included; at least 1. The others are the executor's; they are left
+  /// alone where they would not be worth waking.
+  uint32_t threads = 1;
+  /// A thread of the executor takes some tens of microseconds to wake up: worth it from so many bytes of partitions a
+  /// thread on.
+  int64_t bytes_worth_a_thread = 512 << 10;
+  /// Of SearchMany: partitions of fewer bytes stay in the processor's caches anyway, and a scorer that turns to several
+  /// at once saves more than queries that share them.
+  int64_t bytes_worth_sharing = 64 << 10;
 };
 
 /// What a search did; added to, so that one can serve several searches.
@@ -81,15 +87,23 @@ struct PrewarmReport {
   PrewarmReport& operator+=(const PrewarmReport& other);
 };
 
+/// Whose threads an index uses besides its callers'. Not owned.
+struct IvfExecutors {
+  /// Reads absent partitions, side by side.
+  arrow::internal::Executor* io = nullptr;
+  /// Compares rows, for searches that may use several threads.
+  arrow::internal::Executor* cpu = nullptr;
+};
+
 /// A live IVF index segment: made from its state without IO, it takes partitions from the cache and reads those that
 /// are not there. Cheap to make, thread safe.
 class IvfIndex {
  public:
-  /// `cache` is where its partitions are kept: a namespace of the index segment, and of the moves. `io` runs the
-  /// loading of several absent partitions side by side; not owned. `moves` are applied to partitions that are read;
-  /// null if no row was moved. With a sub-index, who searches must then filter kDeletedRowId out.
+  /// `cache` is where its partitions are kept: a namespace of the index segment, and of the moves. `moves` are applied to
+  /// partitions that are read; null if no row was moved. With a sub-index, who searches must then filter kDeletedRowId
+  /// out.
   IvfIndex(std::shared_ptr<const IvfIndexState> state, WeakCache cache, std::shared_ptr<PartitionReader> reader,
-           arrow::internal::Executor* io, std::shared_ptr<const RowMoves> moves = nullptr);
+           IvfExecutors executors, std::shared_ptr<const RowMoves> moves = nullptr);
 
   const IvfIndexState& state() const { return *state_; }
   const std::shared_ptr<const IvfIndexState>& shared_state() const { return state_; }
@@ -97,8 +111,18 @@ class IvfIndex {
   /// The k nearest rows of the nprobes nearest partitions, nearest first. `query` has dimension floats; they are
   /// rounded to the column's type, and normalised for cosine. Rows whose distance is NaN or infinite are never
   /// returned.
+  ///
+  /// How many threads work on it does not change the result, but for kinds of storage whose scan leaves out rows by
+  /// what was found before (Quantizer::ScanDependsOnOrder): with several threads it is at least as near there.
   arrow::Result<std::vector<Neighbor>> Search(const float* query, const IvfSearchOptions& options,
                                               IvfSearchCounts* counts = nullptr) const;
+
+  /// The same for several queries; what each finds is what Search by one thread finds. Queries that look at the same
+  /// partition do it one after another, so that it comes from memory once for all of them; threads share the queries.
+  /// `counts` has as many elements as `queries`, or none.
+  arrow::Result<std::vector<std::vector<Neighbor>>> SearchMany(std::span<const float* const> queries,
+                                                               const IvfSearchOptions& options,
+                                                               std::span<IvfSearchCounts> counts = {}) const;
 
   /// A partition from the cache, or read. IndexError if there is no such partition.
   arrow::Result<std::shared_ptr<const Partition>> GetPartition(uint32_t partition) const;
@@ -114,6 +138,11 @@ class IvfIndex {
 
  private:
   using Partitions = std::vector<std::shared_ptr<const Partition>>;
+  /// SearchMany on one thread, query after query or partition after partition.
+  arrow::Status SearchByQuery(std::span<const float* const> queries, IvfSearchOptions options,
+                              std::span<std::vector<Neighbor>> found, std::span<IvfSearchCounts> counts) const;
+  arrow::Status SearchByPartition(std::span<const float* const> queries, const IvfSearchOptions& options,
+                                  std::span<std::vector<Neighbor>> found, std::span<IvfSearchCounts> counts) const;
 
   /// Whether an entry that is well formed in itself is the partition of this index.
   bool Fits(const Partition& found, uint32_t partition) const;
@@ -138,7 +167,7 @@ class IvfIndex {
   std::shared_ptr<const IvfIndexState> state_;
   WeakCache cache_;
   std::shared_ptr<PartitionReader> reader_;
-  arrow::internal::Executor* io_;
+  IvfExecutors executors_;
   std::shared_ptr<const RowMoves> moves_;
   mutable std::atomic<uint64_t> partitions_loaded_{0};
 };

@@ -141,7 +141,8 @@ size_t Search(std::shared_ptr<const IvfIndexState> state, const std::shared_ptr<
     cache.Insert(PartitionKey{i}, partition);
   }
   static const auto kThread = arrow::internal::ThreadPool::Make(1).ValueOrDie();
-  const IvfIndex index(std::move(state), WeakCache(cache), std::make_shared<NoFiles>(), kThread.get());
+  const IvfIndex index(std::move(state), WeakCache(cache), std::make_shared<NoFiles>(),
+                       IvfExecutors{.io = kThread.get(), .cpu = kThread.get()});
   return SearchWith(index, how);
 }
 

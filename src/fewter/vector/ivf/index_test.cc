@@ -23,7 +23,8 @@ struct Fixture {
       : backend(std::move(cache)),
         state(ivf_test::MakeState(kind, metric)),
         reader(std::make_shared<FakeReader>(*state->quantizer)),
-        index(state, WeakCache(Cache(backend)), reader, arrow::io::default_io_context().executor()) {}
+        index(state, WeakCache(Cache(backend)), reader,
+              {.io = arrow::io::default_io_context().executor(), .cpu = arrow::internal::GetCpuThreadPool()}) {}
 
   std::vector<Neighbor> Search(uint32_t k, uint32_t nprobes, const RowFilter* filter = nullptr) {
     return index.Search(query.data(), {.k = k, .nprobes = nprobes, .filter = filter}).ValueOrDie();
@@ -166,8 +167,9 @@ TEST(IvfIndex, MovedRowsAreFoundUnderTheirNewIds) {
   for (const auto kind : {StorageKind::kFlat, StorageKind::kPq}) {
     Fixture unmoved(kind, Metric::kL2, MakeSerialisingBackend());
     const WeakCache cache(Cache(unmoved.backend).Child("moves"));
-    const IvfIndex index(unmoved.state, cache, unmoved.reader, arrow::io::default_io_context().executor(),
-                         std::make_shared<EvenRowsMove>());
+    const IvfExecutors executors{.io = arrow::io::default_io_context().executor(),
+                                 .cpu = arrow::internal::GetCpuThreadPool()};
+    const IvfIndex index(unmoved.state, cache, unmoved.reader, executors, std::make_shared<EvenRowsMove>());
     std::vector<Neighbor> expected;
     for (Neighbor row : unmoved.Search(100, 4)) {
       const auto now = EvenRowsMove().NewId(row.row_id);
@@ -195,6 +197,66 @@ TEST(IvfIndex, ManyThreadsReadEachPartitionOnce) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(flat.reader->reads, 3);
+}
+
+TEST(IvfIndex, SeveralThreadsFindWhatOneFinds) {
+  const OnlyEvenRows filter;
+  for (const auto kind : {StorageKind::kFlat, StorageKind::kPq}) {
+    Fixture fixture(kind);
+    for (uint32_t k : {1, 10, 100}) {
+      for (const RowFilter* rows : {static_cast<const RowFilter*>(nullptr), static_cast<const RowFilter*>(&filter)}) {
+        IvfSearchOptions options{.k = k, .nprobes = 4, .filter = rows, .bytes_worth_a_thread = 1};
+        IvfSearchCounts expected_counts, counts;
+        const auto expected = fixture.index.Search(fixture.query.data(), options, &expected_counts).ValueOrDie();
+        options.threads = 3;
+        for (int round = 0; round < 20; ++round) {
+          counts = {};
+          EXPECT_EQ(fixture.index.Search(fixture.query.data(), options, &counts).ValueOrDie(), expected);
+          EXPECT_EQ(counts.rows_scanned, expected_counts.rows_scanned);
+        }
+      }
+    }
+  }
+}
+
+TEST(IvfIndex, ManyQueriesFindWhatEachFindsAlone) {
+  constexpr size_t kQueries = 300;
+  const auto vectors = ivf_test::Random(kQueries * ivf_test::kDimension, 11);
+  std::vector<const float*> queries;
+  for (size_t i = 0; i < kQueries; ++i) queries.push_back(vectors.data() + i * ivf_test::kDimension);
+  for (const auto kind : {StorageKind::kFlat, StorageKind::kPq}) {
+    for (uint32_t threads : {1, 3}) {
+      // Partition after partition, and query after query.
+      for (int64_t bytes_worth_sharing : {0, 1 << 20}) {
+        Fixture fixture(kind);
+        const IvfSearchOptions options{
+            .k = 7, .nprobes = 2, .threads = threads, .bytes_worth_sharing = bytes_worth_sharing};
+        std::vector<IvfSearchCounts> counts(kQueries);
+        const auto found = fixture.index.SearchMany(queries, options, counts).ValueOrDie();
+        ASSERT_EQ(found.size(), kQueries);
+        EXPECT_LE(fixture.reader->reads, 3);
+        for (size_t i = 0; i < kQueries; ++i) {
+          IvfSearchCounts alone;
+          EXPECT_EQ(found[i], fixture.index.Search(queries[i], {.k = 7, .nprobes = 2}, &alone).ValueOrDie());
+          EXPECT_EQ(counts[i].rows_scanned, alone.rows_scanned);
+          EXPECT_EQ(counts[i].partitions_searched, alone.partitions_searched);
+        }
+      }
+    }
+  }
+}
+
+TEST(IvfIndex, APartitionThatCannotBeReadFailsManyQueries) {
+  for (int64_t bytes_worth_sharing : {0, 1 << 20}) {
+    Fixture flat(StorageKind::kFlat);
+    flat.reader->fail = true;
+    const std::vector<const float*> queries(5, flat.query.data());
+    const IvfSearchOptions options{.nprobes = 4, .threads = 2, .bytes_worth_sharing = bytes_worth_sharing};
+    EXPECT_TRUE(flat.index.SearchMany(queries, options).status().IsIOError());
+    flat.reader->fail = false;
+    EXPECT_EQ(flat.index.SearchMany(queries, options).ValueOrDie().size(), 5U);
+    EXPECT_TRUE(flat.index.SearchMany({}, options).ValueOrDie().empty());
+  }
 }
 
 }  // namespace

@@ -137,6 +137,10 @@ class Quantizer {
   /// `query` has dimension() floats, is already normalised for cosine and rounded to the element type, and is copied.
   virtual std::unique_ptr<QueryScorer> MakeScorer(const float* query, const ScorerOptions& options) const = 0;
 
+  /// Whether a scan leaves out rows by what its TopK holds at that moment, though their distances could still enter:
+  /// then what is found depends on the order of the partitions.
+  virtual bool ScanDependsOnOrder(const ScorerOptions& /*options*/) const { return false; }
+
   /// For IvfIndexState: writes what the kind's quantizer_from_sections reads back (sections, see ipc/sections.h).
   virtual arrow::Status Serialize(arrow::io::OutputStream* out) const = 0;
 };

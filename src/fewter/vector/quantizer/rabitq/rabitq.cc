@@ -67,6 +67,11 @@ class RabitqQuantizer final : public Quantizer {
     return std::make_unique<RabitqScorer>(shape_, rotator_, query, options);
   }
 
+  /// Their lower bounds hold with high probability, not always.
+  bool ScanDependsOnOrder(const ScorerOptions& options) const override {
+    return RabitqScorer::UsesExCodes(shape_, options);
+  }
+
   arrow::Status Serialize(arrow::io::OutputStream* out) const override {
     const auto shape = ArrayOf<arrow::UInt32Array>(
         arrow::uint32(),

@@ -63,7 +63,7 @@ RabitqScorer::RabitqScorer(const RabitqShape& shape, std::shared_ptr<const Rabit
     : shape_(shape),
       rotator_(std::move(rotator)),
       options_(options),
-      uses_ex_codes_(shape.ex_bits() > 0 && options.approx_mode != ApproxMode::kFast),
+      uses_ex_codes_(UsesExCodes(shape, options)),
       query_(query, query + shape.dimension),
       scratch_(shape.dimension),
       rotated_(is_residual() ? kMaxPartitions : 1, RabitqRotatedQuery(shape, options.approx_mode)) {

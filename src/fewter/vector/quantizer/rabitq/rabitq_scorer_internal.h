@@ -46,6 +46,11 @@ class RabitqScorer final : public QueryScorer {
   RabitqScorer(const RabitqShape& shape, std::shared_ptr<const RabitqRotator> rotator, const float* query,
                const ScorerOptions& options);
 
+  /// Whether distances are more than the estimate by one bit an element.
+  static bool UsesExCodes(const RabitqShape& shape, const ScorerOptions& options) {
+    return shape.ex_bits() > 0 && options.approx_mode != ApproxMode::kFast;
+  }
+
   void BeginPartitions(std::span<const ProbedPartition> partitions) override;
   void ScanPartition(size_t i, const PartitionStorage& storage, TopK* top_k) override;
 

@@ -1,0 +1,292 @@
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <utility>
+
+#include "fewter/cache/query.h"
+#include "fewter/simd/distance.h"
+#include "fewter/util/side_by_side.h"
+#include "fewter/vector/ivf/index.h"
+
+namespace fewter {
+
+namespace {
+
+/// Pieces of work for each thread, so that none waits long for the last.
+constexpr size_t kGroupsPerThread = 4;
+/// Queries that go through the partitions together. What is ready for each of them is up to a few hundred kilobytes.
+constexpr size_t kMaxQueriesTogether = 128;
+/// Partitions that are held at once by such queries.
+constexpr size_t kPartitionsTogether = 16;
+/// As it is compared with the rows: of the column's type, and of length 1 for cosine.
+std::vector<float> Prepared(const float* query, const IvfIndexState& state) {
+  std::vector<float> prepared(query, query + state.model->dimension());
+  RoundTo(state.element_type, prepared);
+  if (state.metric != Metric::kCosine) return prepared;
+  const float norm = std::sqrt(simd::NormSquared(prepared.data(), prepared.size()));
+  for (float& value : prepared) value /= norm;
+  RoundTo(state.element_type, prepared);
+  return prepared;
+}
+
+/// A query of one index, ready to be searched for.
+class PreparedQuery {
+ public:
+  PreparedQuery(const IvfIndexState& state, const float* query, const IvfSearchOptions& options)
+      : state_(state), options_(options), vector_(Prepared(query, state)) {}
+
+  /// The partitions to search, nearest first.
+  std::vector<RankedPartition> Rank() const {
+    auto ranked = state_.model->SelectPartitions(vector_.data(), state_.metric, options_.nprobes);
+    const auto skipped = std::min<std::ptrdiff_t>(options_.skipped_probes, std::ssize(ranked));
+    ranked.erase(ranked.begin(), ranked.begin() + skipped);
+    return ranked;
+  }
+
+  ScorerOptions scoring() const {
+    return {.metric = state_.metric, .element_type = state_.element_type, .approx_mode = options_.approx_mode};
+  }
+  SubIndexSearchOptions walking() const { return {.ef = options_.ef, .approx_mode = options_.approx_mode}; }
+  bool DependsOnOrder() const { return state_.quantizer->ScanDependsOnOrder(scoring()); }
+
+  std::unique_ptr<QueryScorer> MakeScorer() const { return state_.quantizer->MakeScorer(vector_.data(), scoring()); }
+  TopK MakeTopK(SharedBound* shared = nullptr) const {
+    return TopK(options_.k, options_.filter, options_.lower, options_.upper, shared);
+  }
+  ProbedPartition Probed(const RankedPartition& ranked) const {
+    return {
+        .number = ranked.partition, .distance = ranked.distance, .centroid = state_.model->centroid(ranked.partition)};
+  }
+
+ private:
+  const IvfIndexState& state_;
+  const IvfSearchOptions& options_;
+  std::vector<float> vector_;
+};
+
+/// A partition that has rows, and how it lies to the query.
+struct Probe {
+  ProbedPartition probed;
+  const Partition* partition;
+};
+using Probes = std::span<const Probe>;
+
+std::vector<Probe> ProbesOf(const PreparedQuery& query, const std::vector<RankedPartition>& ranked,
+                            const std::vector<std::shared_ptr<const Partition>>& partitions) {
+  std::vector<Probe> probes;
+  probes.reserve(ranked.size());
+  for (size_t i = 0; i < ranked.size(); ++i) {
+    if (partitions[i] != nullptr) probes.push_back({query.Probed(ranked[i]), partitions[i].get()});
+  }
+  return probes;
+}
+
+/// Calls `search` with each of the probes in order, and its place among those that the scorer is turned to.
+template <typename Function>
+void ForEachProbe(Probes probes, QueryScorer* scorer, const Function& search) {
+  std::array<ProbedPartition, QueryScorer::kMaxPartitions> probed;
+  while (!probes.empty()) {
+    const Probes group = probes.first(std::min(probes.size(), probed.size()));
+    for (size_t i = 0; i < group.size(); ++i) probed[i] = group[i].probed;
+    scorer->BeginPartitions({probed.data(), group.size()});
+    for (size_t i = 0; i < group.size(); ++i) search(*group[i].partition, i);
+    probes = probes.subspan(group.size());
+  }
+}
+
+std::vector<Neighbor> SearchInTurn(const PreparedQuery& query, Probes probes) {
+  auto scorer = query.MakeScorer();
+  TopK top_k = query.MakeTopK();
+  ForEachProbe(probes, scorer.get(), [&](const Partition& partition, size_t i) {
+    partition.Search(query.walking(), i, scorer.get(), &top_k);
+  });
+  return top_k.Finish();
+}
+
+/// How many threads are worth their while.
+size_t ThreadsFor(Probes probes, const IvfSearchOptions& options) {
+  const size_t most = std::min<size_t>(options.threads, probes.size());
+  if (most <= 1) return 1;
+  int64_t bytes = 0;
+  for (const Probe& probe : probes) bytes += probe.partition->SizeInBytes();
+  return std::clamp<size_t>(static_cast<size_t>(bytes / std::max<int64_t>(options.bytes_worth_a_thread, 1)), 1, most);
+}
+
+/// Each thread takes the next few partitions until none is left, and keeps the nearest rows of its own; none looks at
+/// rows that are farther than k of another's.
+std::vector<Neighbor> SearchOnThreads(const PreparedQuery& query, Probes probes, size_t threads,
+                                      arrow::internal::Executor* executor) {
+  const size_t group = std::clamp<size_t>(probes.size() / (threads * kGroupsPerThread), 1, QueryScorer::kMaxPartitions);
+  SharedBound shared;
+  std::atomic<size_t> next{0};
+  std::vector<std::vector<Neighbor>> found(threads);
+  RunSideBySide(executor, threads, [&](size_t thread) {
+    std::unique_ptr<QueryScorer> scorer;
+    // Where the order matters a partition is searched as if it were alone, so that the result does not depend on time.
+    const bool alone = query.DependsOnOrder();
+    TopK top_k = query.MakeTopK(alone ? nullptr : &shared);
+    for (size_t begin; (begin = next.fetch_add(group)) < probes.size();) {
+      if (scorer == nullptr) scorer = query.MakeScorer();
+      ForEachProbe(probes.subspan(begin, std::min(group, probes.size() - begin)), scorer.get(),
+                   [&](const Partition& partition, size_t i) {
+                     top_k.TakeSharedBound();
+                     partition.Search(query.walking(), i, scorer.get(), &top_k);
+                     if (!alone) return;
+                     const auto rows = top_k.Finish();
+                     found[thread].insert(found[thread].end(), rows.begin(), rows.end());
+                   });
+    }
+    if (!alone) found[thread] = top_k.Finish();
+  });
+  TopK nearest = query.MakeTopK();
+  for (const auto& rows : found) {
+    for (const Neighbor& row : rows) nearest.Push(row.distance, row.row_id);
+  }
+  return nearest.Finish();
+}
+
+/// A partition to be searched for the query of that number.
+struct Visit {
+  RankedPartition ranked;
+  uint32_t query;
+};
+
+/// The queries of one pass over the partitions.
+class QueriesTogether {
+ public:
+  QueriesTogether(const IvfIndexState& state, std::span<const float* const> queries, const IvfSearchOptions& options,
+                  std::span<IvfSearchCounts> counts)
+      : counts_(counts) {
+    queries_.reserve(queries.size());
+    for (const float* query : queries) {
+      const PreparedQuery& prepared = queries_.emplace_back(state, query, options);
+      scorers_.push_back(prepared.MakeScorer());
+      top_ks_.push_back(prepared.MakeTopK());
+      const auto number = static_cast<uint32_t>(queries_.size() - 1);
+      const auto ranked = prepared.Rank();
+      for (const RankedPartition& partition : ranked) visits_.push_back({partition, number});
+      if (!counts.empty()) counts[number].partitions_searched += ranked.size();
+    }
+    std::sort(visits_.begin(), visits_.end(), [](const Visit& a, const Visit& b) {
+      return std::pair(a.ranked.partition, a.query) < std::pair(b.ranked.partition, b.query);
+    });
+  }
+
+  /// The next partitions that any query looks at, each once; none at the end.
+  std::vector<uint32_t> NextPartitions() const {
+    std::vector<uint32_t> partitions;
+    for (size_t i = next_; i < visits_.size(); ++i) {
+      const uint32_t partition = visits_[i].ranked.partition;
+      if (!partitions.empty() && partitions.back() == partition) continue;
+      if (partitions.size() == kPartitionsTogether) break;
+      partitions.push_back(partition);
+    }
+    return partitions;
+  }
+
+  /// Makes all visits to the next partition, which may be null.
+  void Search(const Partition* partition) {
+    const uint32_t number = visits_[next_].ranked.partition;
+    for (; next_ < visits_.size() && visits_[next_].ranked.partition == number; ++next_) {
+      if (partition == nullptr) continue;
+      const auto& [ranked, i] = visits_[next_];
+      scorers_[i]->BeginPartition(queries_[i].Probed(ranked));
+      partition->Search(queries_[i].walking(), 0, scorers_[i].get(), &top_ks_[i]);
+      if (!counts_.empty()) counts_[i].rows_scanned += partition->num_rows();
+    }
+  }
+
+  std::vector<Neighbor> Finish(size_t query) { return top_ks_[query].Finish(); }
+
+ private:
+  std::vector<PreparedQuery> queries_;
+  std::vector<std::unique_ptr<QueryScorer>> scorers_;
+  std::vector<TopK> top_ks_;
+  /// By partition.
+  std::vector<Visit> visits_;
+  size_t next_ = 0;
+  std::span<IvfSearchCounts> counts_;
+};
+
+/// Whether queries should go through the partitions together.
+bool IsWorthSharing(const IvfIndexState& state, const IvfSearchOptions& options) {
+  const ScorerOptions scoring{
+      .metric = state.metric, .element_type = state.element_type, .approx_mode = options.approx_mode};
+  return !state.quantizer->ScanDependsOnOrder(scoring) &&
+         static_cast<int64_t>(state.storage_file.size / state.model->num_partitions()) >= options.bytes_worth_sharing;
+}
+
+}  // namespace
+
+arrow::Result<std::vector<Neighbor>> IvfIndex::Search(const float* query, const IvfSearchOptions& options,
+                                                      IvfSearchCounts* counts) const {
+  const PreparedQuery prepared(*state_, query, options);
+  const auto ranked = prepared.Rank();
+  std::vector<uint32_t> wanted;
+  wanted.reserve(ranked.size());
+  for (const auto& entry : ranked) wanted.push_back(entry.partition);
+  std::vector<arrow::Status> failures;
+  const Partitions partitions = GetPartitions(wanted, &failures);
+  if (!failures.empty()) return failures.front();
+
+  const std::vector<Probe> probes = ProbesOf(prepared, ranked, partitions);
+  if (counts != nullptr) counts->partitions_searched += ranked.size();
+  for (const Probe& probe : probes) {
+    if (counts != nullptr) counts->rows_scanned += probe.partition->num_rows();
+  }
+  const size_t threads = ThreadsFor(probes, options);
+  return threads == 1 ? SearchInTurn(prepared, probes) : SearchOnThreads(prepared, probes, threads, executors_.cpu);
+}
+
+arrow::Status IvfIndex::SearchByQuery(std::span<const float* const> queries, IvfSearchOptions options,
+                                      std::span<std::vector<Neighbor>> found, std::span<IvfSearchCounts> counts) const {
+  options.threads = 1;
+  for (size_t i = 0; i < queries.size(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(found[i], Search(queries[i], options, counts.empty() ? nullptr : &counts[i]));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status IvfIndex::SearchByPartition(std::span<const float* const> queries, const IvfSearchOptions& options,
+                                          std::span<std::vector<Neighbor>> found,
+                                          std::span<IvfSearchCounts> counts) const {
+  QueriesTogether together(*state_, queries, options, counts);
+  for (auto wanted = together.NextPartitions(); !wanted.empty(); wanted = together.NextPartitions()) {
+    std::vector<arrow::Status> failures;
+    const Partitions partitions = GetPartitions(wanted, &failures);
+    if (!failures.empty()) return failures.front();
+    for (const auto& partition : partitions) together.Search(partition.get());
+  }
+  for (size_t i = 0; i < queries.size(); ++i) found[i] = together.Finish(i);
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::vector<std::vector<Neighbor>>> IvfIndex::SearchMany(std::span<const float* const> queries,
+                                                                       const IvfSearchOptions& options,
+                                                                       std::span<IvfSearchCounts> counts) const {
+  const size_t threads = std::max<size_t>(options.threads, 1);
+  const size_t pieces =
+      std::min(queries.size(), std::max(threads, (queries.size() + kMaxQueriesTogether - 1) / kMaxQueriesTogether));
+  std::vector<std::vector<Neighbor>> found(queries.size());
+  std::vector<arrow::Status> outcomes(pieces);
+  const bool by_partition = IsWorthSharing(*state_, options);
+  const auto search = [&](auto some_queries, auto some_found, auto some_counts) {
+    return by_partition ? SearchByPartition(some_queries, options, some_found, some_counts)
+                        : SearchByQuery(some_queries, options, some_found, some_counts);
+  };
+  CacheQuery* const cache_query = CacheQuery::Current();
+  RunSideBySide(
+      executors_.cpu, pieces,
+      [&](size_t piece) {
+        const CacheQuery::Scope scope(cache_query);
+        const size_t begin = queries.size() * piece / pieces, end = queries.size() * (piece + 1) / pieces;
+        outcomes[piece] = search(queries.subspan(begin, end - begin), std::span(found).subspan(begin, end - begin),
+                                 counts.empty() ? counts : counts.subspan(begin, end - begin));
+      },
+      threads);
+  for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
+  return found;
+}
+
+}  // namespace fewter
