@@ -107,6 +107,10 @@ class WeakCache {
   arrow::Result<CachedValue<K>> GetOrLoad(const K& key, Loader&& loader) const;
   template <CacheKey K, ValueLoader<K> Loader>
   arrow::Result<CachedValue<K>> Load(const K& key, Loader&& loader) const;
+  /// Waits until tiers that write behind have written what has been inserted; see CacheBackend::Flush.
+  void Flush() const {
+    if (const auto backend = backend_.lock()) backend->Flush();
+  }
 
  private:
   WeakCache(std::weak_ptr<CacheBackend> backend, std::shared_ptr<const CacheNamespace> name_space)

@@ -12,6 +12,9 @@ namespace {
 
 /// Partitions that are read side by side, and held at once, while prewarming.
 constexpr uint32_t kPrewarmWindow = 32;
+/// Tiers that write behind have queues with an end, and what does not fit is not kept: they are waited for after so
+/// much.
+constexpr int64_t kPrewarmFlushBytes = 64 << 20;
 
 void CountResident(const std::string& tier, uint64_t count, PrewarmReport* report) {
   for (auto& [known, known_count] : report->resident) {
@@ -131,14 +134,20 @@ PrewarmReport IvfIndex::Prewarm(std::span<const std::string_view> tiers) const {
   const uint32_t partitions = state_->model->num_partitions();
   std::vector<arrow::Status> failures;
   std::vector<uint32_t> window;
+  int64_t offered = 0;
   for (uint32_t first = 0; first < partitions; first += kPrewarmWindow) {
     window.clear();
     for (uint32_t i = first; i < partitions && i < first + kPrewarmWindow; ++i) window.push_back(i);
     const Partitions loaded = GetPartitions(window, &failures);
     for (size_t i = 0; i < window.size(); ++i) {
       if (state_->model->num_rows(window[i]) > 0) ++report.partitions;
-      if (loaded[i] != nullptr) OfferTo(tiers, window[i], loaded[i]);
+      if (loaded[i] == nullptr) continue;
+      OfferTo(tiers, window[i], loaded[i]);
+      offered += loaded[i]->SizeInBytes();
     }
+    if (offered < kPrewarmFlushBytes) continue;
+    cache_.Flush();
+    offered = 0;
   }
   report.loaded = partitions_loaded() - loaded_before;
   report.failed = failures.size();

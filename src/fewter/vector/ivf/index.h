@@ -99,9 +99,9 @@ struct IvfExecutors {
 /// are not there. Cheap to make, thread safe.
 class IvfIndex {
  public:
-  /// `cache` is where its partitions are kept: a namespace of the index segment, and of the moves. `moves` are applied to
-  /// partitions that are read; null if no row was moved. With a sub-index, who searches must then filter kDeletedRowId
-  /// out.
+  /// `cache` is where its partitions are kept: a namespace of the index segment, and of the moves. `moves` are applied
+  /// to partitions that are read; null if no row was moved. With a sub-index, who searches must then filter
+  /// kDeletedRowId out.
   IvfIndex(std::shared_ptr<const IvfIndexState> state, WeakCache cache, std::shared_ptr<PartitionReader> reader,
            IvfExecutors executors, std::shared_ptr<const RowMoves> moves = nullptr);
 
@@ -128,7 +128,8 @@ class IvfIndex {
   arrow::Result<std::shared_ptr<const Partition>> GetPartition(uint32_t partition) const;
 
   /// Brings every partition into the cache, as far as it has room. What one of the tiers of these kinds lacks is
-  /// offered to it, also if another has it. Does not wait for tiers that write behind, and does not fill in `resident`.
+  /// offered to it, also if another has it. Waits for tiers that write behind only as often as their queues need it,
+  /// and does not fill in `resident`.
   PrewarmReport Prewarm(std::span<const std::string_view> tiers = {}) const;
   /// Adds to `resident` where the partitions are now.
   void AddResidency(PrewarmReport* report) const;

@@ -125,27 +125,6 @@ class OnlyEvenRows : public RowFilter {
   bool Allows(uint64_t row_id) const override { return row_id % 2 == 0; }
 };
 
-TEST(IvfIndex, SeveralThreadsFindWhatOneFinds) {
-  const auto pool = arrow::internal::ThreadPool::Make(3).ValueOrDie();
-  const OnlyEvenRows even;
-  for (const auto kind : {StorageKind::kFlat, StorageKind::kPq}) {
-    Fixture fixture(kind);
-    for (const uint32_t k : {1U, 10U, 100U}) {
-      for (const RowFilter* filter : {static_cast<const RowFilter*>(nullptr), static_cast<const RowFilter*>(&even)}) {
-        IvfSearchOptions options{.k = k, .nprobes = 4, .filter = filter, .executor = pool.get()};
-        const auto expected = fixture.SearchWith(options);
-        for (const uint32_t threads : {2U, 4U, 1000U}) {
-          options.num_threads = threads;
-          IvfSearchCounts counts;
-          EXPECT_EQ(fixture.index.Search(fixture.query.data(), options, &counts).ValueOrDie(), expected);
-          EXPECT_EQ(counts.partitions_searched, 4U);
-          EXPECT_EQ(counts.rows_scanned, 76U);
-        }
-      }
-    }
-  }
-}
-
 TEST(IvfIndex, FilterLeavesRowsOut) {
   Fixture flat(StorageKind::kFlat);
   const OnlyEvenRows filter;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <arrow/status.h>
@@ -90,6 +91,20 @@ std::shared_ptr<arrow::RecordBatch> FlatStorage::ToBatch() const {
   return MakeBatch({kSketchColumn, kScaleColumn, kErrorColumn, kNormColumn},
                    {ArrayOver(arrow::uint8(), sketch_.bytes), ArrayOver(arrow::float32(), sketch_.scale),
                     ArrayOver(arrow::float32(), sketch_.error), ArrayOver(arrow::float32(), sketch_.norm)});
+}
+
+arrow::Result<std::shared_ptr<const PartitionStorage>> FlatStorage::Select(std::span<const uint32_t> rows,
+                                                                           std::vector<uint64_t> row_ids) const {
+  ARROW_ASSIGN_OR_RAISE(const auto vectors, RowMajorStorage::Select(rows, std::move(row_ids)));
+  const auto select = [&](const std::shared_ptr<arrow::Buffer>& from, size_t width) {
+    return SelectRows(from->data(), width, rows);
+  };
+  Sketch selected;
+  ARROW_ASSIGN_OR_RAISE(selected.bytes, select(sketch_.bytes, sketch_stride()));
+  ARROW_ASSIGN_OR_RAISE(selected.scale, select(sketch_.scale, sizeof(float)));
+  ARROW_ASSIGN_OR_RAISE(selected.error, select(sketch_.error, sizeof(float)));
+  ARROW_ASSIGN_OR_RAISE(selected.norm, select(sketch_.norm, sizeof(float)));
+  return std::make_shared<FlatStorage>(static_cast<const RowMajorStorage&>(*vectors), std::move(selected));
 }
 
 }  // namespace fewter

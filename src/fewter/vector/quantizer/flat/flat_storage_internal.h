@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
@@ -38,6 +40,8 @@ class FlatStorage final : public RowMajorStorage {
 
   int64_t SizeInBytes() const override;
   std::shared_ptr<arrow::RecordBatch> ToBatch() const override;
+  arrow::Result<std::shared_ptr<const PartitionStorage>> Select(std::span<const uint32_t> rows,
+                                                                std::vector<uint64_t> row_ids) const override;
 
   size_t sketch_stride() const { return simd::SketchStride(format().dimension); }
   /// Of rows from `begin` on.
