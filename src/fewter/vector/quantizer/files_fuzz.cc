@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -181,12 +182,16 @@ arrow::Result<std::shared_ptr<const Quantizer>> QuantizerFrom(const Files& files
     return std::static_pointer_cast<arrow::FloatArray>(
         ArrayOver(arrow::float32(), arrow::Buffer::FromVector(files.tensor)));
   };
+  const auto has_column = [&](std::string_view name) {
+    return files.rows->schema()->GetFieldIndex(std::string(name)) >= 0;
+  };
   const auto* kind = FindStorageKind(files.lance_name, files.element_type);
   return kind->quantizer_from_file({.metadata = files.metadata,
                                     .dimension = files.dimension,
                                     .element_type = files.element_type,
                                     .read_tensor = read,
-                                    .parse_tensor = read});
+                                    .parse_tensor = read,
+                                    .has_column = has_column});
 }
 
 void Use(const Quantizer& quantizer, const PartitionStorage& storage, StorageLayout layout,
