@@ -93,7 +93,7 @@ arrow::Status ExactScorer::Score(const std::vector<uint64_t>& row_ids, const arr
   } else {
     ARROW_ASSIGN_OR_RAISE(rows, FlatRows(row_ids, WithoutItemNulls(vectors)));
   }
-  ARROW_ASSIGN_OR_RAISE(const auto storage, quantizer_->MakeStorage(*rows, StorageLayout::kScan));
+  ARROW_ASSIGN_OR_RAISE(const auto storage, quantizer_->MakeStorage(*rows, StorageLayout::kRandomAccess));
   scorer_->Scan(*storage, top_k);
   return arrow::Status::OK();
 }

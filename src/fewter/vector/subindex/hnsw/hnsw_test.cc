@@ -92,16 +92,16 @@ class Reference {
   uint32_t Greedy() const {
     uint32_t at = links_.entry_point;
     for (size_t level = links_.levels.size(); level-- > 1;) {
-      for (std::optional<uint32_t> next = at; next.has_value();) {
-        at = *next;
-        next.reset();
-        float nearest = distances_[at];
+      for (bool has_moved = true; has_moved;) {
+        has_moved = false;
         const auto node = links_.levels[level].find(at);
         if (node == links_.levels[level].end()) continue;
+        float nearest = distances_[at];
         for (uint32_t neighbor : node->second) {
           if (!(distances_[neighbor] < nearest)) continue;
           nearest = distances_[neighbor];
-          next = neighbor;
+          at = neighbor;
+          has_moved = true;
         }
       }
     }
