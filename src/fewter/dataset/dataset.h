@@ -63,9 +63,9 @@ struct SearchRequest {
   /// Only rows that it lets pass; see row_filters.h. Called from several threads.
   std::shared_ptr<const RowFilter> prefilter = {};
   ApproxMode approx_mode = ApproxMode::kNormal;
-  /// How many threads may work on the search, as pylance counts them: 0 or 1 for the caller's alone, -1 for as many as the
-  /// session's CPU executor has; the others are that executor's. More than one makes a long search shorter, and less of
-  /// many at a time. Only RaBitQ of several bits may then find other rows.
+  /// How many threads may work on the search, as pylance counts them: 0 or 1 for the caller's alone, -1 for as many as
+  /// the session's CPU executor has; the others are that executor's. More than one makes a long search shorter, and
+  /// less of many at a time. Only RaBitQ of several bits may then find other rows.
   int32_t query_parallelism = 0;
   /// If it is not the index's, the search is exact; without an index, L2 (Hamming for uint8) is the default.
   std::optional<Metric> metric = {};
@@ -141,8 +141,8 @@ class Dataset {
 
   /// The same for several queries; `request.query` is not looked at. What each finds is what Search finds, by one
   /// thread, but parts of the index and of the data files are read once for many of them, and they are shared among as
-  /// many threads as `query_parallelism` allows. What the cache did for all of them stands in the first result. One that
-  /// fails fails them all.
+  /// many threads as `query_parallelism` allows. What the cache did for all of them stands in the first result. One
+  /// that fails fails them all.
   arrow::Result<std::vector<SearchResult>> SearchMany(const SearchRequest& request,
                                                       std::span<const std::vector<float>> queries) const;
 

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Where the bits of RaBitQ's ex codes lie, one by one, as rabitq_ex_codes.h tells it: for tests, and for codes that have
-/// to be laid out anew. The kernels know it only by the run of 16.
+/// Where the bits of RaBitQ's ex codes lie, one by one, as rabitq_ex_codes.h tells it: for tests, and for codes that
+/// have to be laid out anew. The kernels know it only by the run of 16.
 
 namespace fewter::simd {
 

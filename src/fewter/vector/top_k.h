@@ -47,8 +47,8 @@ class SharedBound {
 class TopK {
  public:
   /// The default bounds are Lance's for a search of an index: they exclude the infinities and the largest float.
-  /// Without an upper bound rows at infinity are kept as well. With a shared bound, rows beyond what others have found by
-  /// now may be missing from the result, and only those; it is told of what is found here.
+  /// Without an upper bound rows at infinity are kept as well. With a shared bound, rows beyond what others have found
+  /// by now may be missing from the result, and only those; it is told of what is found here.
   explicit TopK(size_t k, const RowFilter* filter = nullptr, float lower = std::numeric_limits<float>::lowest(),
                 std::optional<float> upper = std::numeric_limits<float>::max(), SharedBound* shared = nullptr);
 
