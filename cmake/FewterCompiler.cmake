@@ -51,7 +51,9 @@ set(FEWTER_PRECOMPILED
 
 # Called once Arrow and GoogleTest have been found.
 function(fewter_precompile_headers)
-  file(WRITE "${PROJECT_BINARY_DIR}/precompiled.cc" "")
+  if(NOT EXISTS "${PROJECT_BINARY_DIR}/precompiled.cc")
+    file(WRITE "${PROJECT_BINARY_DIR}/precompiled.cc" "")
+  endif()
   add_library(fewter_precompiled OBJECT "${PROJECT_BINARY_DIR}/precompiled.cc")
   target_link_libraries(fewter_precompiled PRIVATE fewter_arrow fewter_options)
   target_precompile_headers(fewter_precompiled PRIVATE ${FEWTER_PRECOMPILED})

@@ -141,6 +141,8 @@ def test_usage_errors(tmp_path):
     query("--row", -1, code=2)
     assert "5000 rows" in query("--row", 5000, code=2).stderr
     query("--row", 0, "--cache", "floppy:///dev/fd0", code=2)
+    assert "several tiers" in query("--row", 0, "--cache", "./a,redis://127.0.0.1:1", code=2).stderr
+    assert "not a number" in query("--row", 0, "--distance-below", "nan", code=2).stderr
     np.save(tmp_path / "q.npy", np.zeros((2, 7), np.float32))
     assert "384" in query("--vector", tmp_path / "q.npy", code=2).stderr
     np.save(tmp_path / "q.npy", np.full(384, np.nan, np.float32))

@@ -45,6 +45,10 @@ arrow::Result<std::shared_ptr<CacheBackend>> OpenCache(const std::string& choice
   // A colon before the first slash would be that of a mistyped URI.
   const bool is_folder = slash != std::string::npos && choice.find(':') > slash;
   if (choice != kDefaultCache && !is_folder) return OpenCacheBackend(choice);
+  if (is_folder && choice.find_first_of(",?") != std::string::npos) {
+    return ArgumentError("'", choice, "': several tiers, and options, are given by URIs, as in ",
+                         "memory://,disk:///var/cache/fewter?capacity=20GiB");
+  }
   auto memory = MakeMemoryBackend(kMemoryBytes);
   DiskBackendOptions options;
   options.directory = is_folder ? std::filesystem::absolute(choice).string() : UserCacheFolder();

@@ -24,6 +24,7 @@ namespace {
 std::vector<std::string_view> TiersToFill(const CacheBackend& backend) {
   std::vector<std::string_view> kinds;
   const auto reports = backend.Report();
+  kinds.reserve(reports.size());
   for (const TierReport& tier : reports) kinds.push_back(tier.kind);
   // Of several, the first report is of the whole, and the second of the nearest tier.
   if (kinds.size() > 2) kinds.erase(kinds.begin(), kinds.begin() + 2);

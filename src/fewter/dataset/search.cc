@@ -22,6 +22,9 @@ namespace {
 arrow::Status CheckNumbers(const SearchRequest& request) {
   if (request.k == 0) return ArgumentError("k must be at least 1");
   if (request.nprobes == 0) return ArgumentError("nprobes must be at least 1");
+  if (std::isnan(request.distance_from.value_or(0)) || std::isnan(request.distance_below.value_or(0))) {
+    return ArgumentError("a bound of the distances is not a number");
+  }
   if (request.query_parallelism < -1) {
     return ArgumentError("query_parallelism must be at least -1, and is ", request.query_parallelism);
   }
