@@ -296,9 +296,9 @@ int64_t FileMetadata::SizeInBytes() const {
   size_t size = sizeof(*this) + path_.capacity() + static_cast<size_t>(tail_->size());
   for (const Field& field : fields_) {
     size += sizeof(field) + field.name.capacity() + field.logical_type.capacity();
-    for (const auto& [key, value] : field.metadata) size += 2 * sizeof(key) + key.capacity() + value.capacity();
+    for (const auto& [key, value] : field.metadata) size += 2 * sizeof(std::string) + key.capacity() + value.capacity();
   }
-  for (const auto& [key, value] : schema_metadata_) size += 2 * sizeof(key) + key.capacity() + value.capacity();
+  for (const auto& [key, value] : schema_metadata_) size += 2 * sizeof(std::string) + key.capacity() + value.capacity();
   size += global_buffers_.capacity() * sizeof(ByteRange);
   for (const ColumnMetadata& column : columns_) {
     size += sizeof(column) + column.pages.capacity() * sizeof(PageMetadata);

@@ -13,7 +13,7 @@ namespace fewter::lance {
 namespace {
 
 /// What is read of a file whose metadata is not known yet. Index files have a few KiB of metadata.
-constexpr uint64_t kTailSize = 64 * 1024;
+constexpr uint64_t kTailSize = uint64_t{64} << 10;
 
 /// Reads what several columns ask for in one go, and hands each its own.
 class Gather {
