@@ -269,6 +269,15 @@ def test_a_search_beyond_the_index(tmp_path, pylance):
     assert "ef is 3" in run(*arguments, "--ef", 3, code=2).stderr
 
 
+def test_infinite_distances_are_numbers_in_json(tmp_path, pylance):
+    rows = np.array([[1, 2], [np.inf, 0]], dtype=np.float32)
+    array = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), 2)
+    pylance.write_dataset(pa.table({"v": array}), tmp_path / "d.lance")
+    np.save(tmp_path / "q.npy", rows[0])
+    (answer,) = lines(run("query", tmp_path / "d.lance", "--column", "v", "--vector", tmp_path / "q.npy", "--json"))
+    assert [row["_distance"] for row in answer["rows"]] == [0.0, np.inf]
+
+
 def test_a_column_without_an_index_is_searched_exactly(tmp_path, pylance):
     array, values = vectors(50)
     pylance.write_dataset(pa.table({"v": array}), tmp_path / "d.lance")

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <map>
@@ -54,8 +55,9 @@ void PrintRows(size_t query, size_t num_queries, const std::vector<Neighbor>& ro
 }
 
 /// The shortest text that reads back as the same float, and as a float: JSON's 0 would be a whole number to many
-/// readers.
+/// readers. JSON has no infinities; a number that large is read as one.
 std::string FloatText(float value) {
+  if (std::isinf(value)) return value < 0 ? "-1e999" : "1e999";
   std::string text = fmt::format("{}", value);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;

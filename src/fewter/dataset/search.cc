@@ -275,7 +275,11 @@ class DatasetSearch {
       std::vector<uint64_t> ids, addresses;
       for (const Neighbor& row : result.rows) {
         ids.push_back(row.row_id);
-        ARROW_ASSIGN_OR_RAISE(addresses.emplace_back(), locations->AddressOf(row.row_id));
+        const auto address = locations->AddressOf(row.row_id);
+        if (!address.ok()) {
+          return arrow::Status::Invalid("an index of column '", request_.column, "': ", address.status().message());
+        }
+        addresses.push_back(*address);
       }
       ARROW_ASSIGN_OR_RAISE(const auto vectors, column_->Take(addresses));
       ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer(query));

@@ -73,7 +73,10 @@ arrow::Result<std::vector<uint32_t>> ReadDeletions(const ObjectStore& store, con
   auto offsets = ParseDeletions(bytes, fragment.deletion_file->type, fragment.deletion_file->num_deleted_rows,
                                 fragment.physical_rows);
   if (offsets.ok()) return offsets;
-  return offsets.status().WithMessage(store.identity(), "/", path, ": ", offsets.status().message());
+  // The bytes are all there: whatever Arrow calls it, they are wrong.
+  const auto code =
+      offsets.status().IsNotImplemented() ? arrow::StatusCode::NotImplemented : arrow::StatusCode::Invalid;
+  return arrow::Status::FromArgs(code, store.identity(), "/", path, ": ", offsets.status().message());
 }
 
 arrow::Result<std::vector<uint32_t>> ParseDeletions(const std::shared_ptr<arrow::Buffer>& bytes, DeletionFileType type,
