@@ -99,6 +99,7 @@ HWY_INLINE void SquaredByteDifferencesOfRows(const uint8_t* query, const RowsTyp
   const uint32_t query_squared = SumOfSquares(query, dimension);
   rows.PrefetchFirst(ahead);
   for (size_t i = 0; i < num_rows; ++i) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): it may lie past the end, where no pointer may be computed.
     PrefetchAll(reinterpret_cast<const void*>(rows.AddressOf(i + ahead)), dimension);
     out[i] = static_cast<float>(SquaredByteDifferences(query, rows[i], dimension, query_squared));
   }

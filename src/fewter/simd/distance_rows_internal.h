@@ -59,7 +59,8 @@ class PickedRows {
 };
 
 HWY_INLINE void PrefetchAddress(uintptr_t address) {
-  hwy::Prefetch(reinterpret_cast<const char*>(address));
+  // It may lie past the end, where no pointer may be computed.
+  hwy::Prefetch(reinterpret_cast<const char*>(address));  // NOLINT(performance-no-int-to-ptr)
 }
 
 // Rows by their numbers, those beyond the last being the last again; `kWhole` promises that there are none beyond it.

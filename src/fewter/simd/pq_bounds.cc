@@ -268,7 +268,7 @@ PqByteScale RoundTableDown(const float* table, size_t m, size_t num_codewords, u
     widest = std::max(widest, range.largest - range.least);
   }
   // So that sums of m bytes fit in 16 bits.
-  const int levels = static_cast<int>(std::min<size_t>(255, 65535 / m));
+  const int levels = static_cast<int>(std::min<size_t>(255, 65535 / std::max<size_t>(m, 1)));
   scale.step = RoundUpToByte(widest / static_cast<float>(levels));
   for (size_t j = 0; j < m; ++j) {
     const float* entries = table + j * num_codewords;

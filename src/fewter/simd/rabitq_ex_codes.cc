@@ -35,7 +35,7 @@ uint32_t CodeOf(const uint8_t* block, size_t k, size_t b) {
 template <uint32_t kBits>
 float Dot(const float* query, const uint8_t* codes, size_t num_blocks) {
   float sum = 0;
-  for (; num_blocks > 0; --num_blocks, codes += 8 * kBits, query += kRabitqExBlock) {
+  for (; num_blocks > 0; --num_blocks, codes += size_t{8} * kBits, query += kRabitqExBlock) {
     for (size_t i = 0; i < kRabitqExBlock; ++i) {
       sum += query[i] * static_cast<float>(CodeOf<kBits>(codes, i / 16, i % 16));
     }
@@ -119,7 +119,7 @@ template <uint32_t kBits>
 float Dot(const float* query, const uint8_t* codes, size_t num_blocks) {
   const hn::CappedTag<float, 16> tag;
   auto sum0 = hn::Zero(tag), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-  for (; num_blocks > 0; --num_blocks, codes += 8 * kBits, query += kRabitqExBlock) {
+  for (; num_blocks > 0; --num_blocks, codes += size_t{8} * kBits, query += kRabitqExBlock) {
     AddRun(tag, query, CodesOf<kBits, 0>(codes), sum0, sum1);
     AddRun(tag, query + 16, CodesOf<kBits, 1>(codes), sum2, sum3);
     AddRun(tag, query + 32, CodesOf<kBits, 2>(codes), sum0, sum1);
