@@ -11,7 +11,7 @@ namespace fewter::simd {
 /// The place in a block, counted from the lowest bit of its first byte, of bit `bit` of element 16k + b.
 inline size_t ExBitPlace(uint32_t bits, size_t bit, size_t k, size_t b) {
   const bool has_top_plane = bits == 3 || bits == 5 || bits == 7;
-  if (has_top_plane && bit == bits - 1) return 8 * (8 * (bits - 1) + b % 8) + 2 * k + b / 8;
+  if (has_top_plane && bit == bits - 1) return 8 * (size_t{8} * (bits - 1) + b % 8) + 2 * k + b / 8;
   switch (bits) {
     case 1:
       return 16 * k + b;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -124,7 +125,7 @@ void PqScorer::ScanNear(size_t i, const Block& block, TopK* top_k) {
     std::array<float, kRowsPerBlock> sorted;
     // No order is defined with a NaN, which an entry from elsewhere may bring.
     std::transform(bounds, bounds + block.num_rows, sorted.data(),
-                   [](float bound) { return bound <= kInfinity ? bound : kInfinity; });
+                   [](float bound) { return std::isnan(bound) ? kInfinity : bound; });
     std::nth_element(sorted.data(), sorted.data() + wanted - 1, sorted.data() + block.num_rows);
     PushNear(i, block, sorted[wanted - 1], top_k);
   }

@@ -39,8 +39,8 @@ void RabitqRotatedQuery::RoundTable() {
     // All entries are the same, or almost; or they are no numbers, and no distance will be.
     std::fill(rounded_.begin(), rounded_.end(), uint8_t{0});
   }
-  rounded_table_ = {
-      .low = low, .high = high, .step = (max - min) / steps, .base = static_cast<float>(code_dimension_ / 4) * min};
+  const size_t tables = code_dimension_ / 4;
+  rounded_table_ = {.low = low, .high = high, .step = (max - min) / steps, .base = static_cast<float>(tables) * min};
 }
 
 void RabitqRotatedQuery::Products(const RabitqStorage& storage, size_t begin, size_t num_rows, float* out) const {

@@ -101,7 +101,8 @@ class HnswModel final : public SubIndexModel {
   }
 
   arrow::Status Serialize(arrow::io::OutputStream* out) const override {
-    const auto u32 = arrow::uint32(), u64 = arrow::uint64();
+    const auto& u32 = arrow::uint32();
+    const auto& u64 = arrow::uint64();
     const auto shape = arrow::Buffer::FromVector(std::vector<uint32_t>{
         num_partitions(), static_cast<uint32_t>(ValuesOf<uint32_t>(*arrays_.level_offsets).size())});
     const auto total_rows = arrow::Buffer::FromVector(std::vector<uint64_t>{arrays_.total_rows});

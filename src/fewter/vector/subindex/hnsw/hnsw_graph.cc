@@ -237,7 +237,7 @@ int64_t HnswGraph::SizeInBytes() const {
 }
 
 std::shared_ptr<arrow::RecordBatch> HnswGraph::ToBatch() const {
-  const auto type = arrow::uint32();
+  const auto& type = arrow::uint32();
   auto scalars = arrow::Buffer::FromVector(
       std::vector<uint32_t>{shape_.entry_point, shape_.num_upper_levels, shape_.num_upper_lists, shape_.num_neighbors});
   return MakeOneRowBatch(
