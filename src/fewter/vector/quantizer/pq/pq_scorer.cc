@@ -124,8 +124,10 @@ void PqScorer::ScanNear(size_t i, const Block& block, TopK* top_k) {
   if (const size_t wanted = top_k->k() - top_k->size(); wanted > 0) {
     std::array<float, kRowsPerBlock> sorted;
     // No order is defined with a NaN, which an entry from elsewhere may bring.
-    std::transform(bounds, bounds + block.num_rows, sorted.data(),
-                   [](float bound) { return std::isnan(bound) ? kInfinity : bound; });
+    std::transform(bounds, bounds + block.num_rows, sorted.data(), [](float bound) {
+      if (std::isnan(bound)) return kInfinity;
+      return bound;
+    });
     std::nth_element(sorted.data(), sorted.data() + wanted - 1, sorted.data() + block.num_rows);
     PushNear(i, block, sorted[wanted - 1], top_k);
   }
