@@ -55,14 +55,17 @@ class Fixtures:
         return lance.write_dataset(table, folder / "dataset.lance", **options)
 
     def record(self, name: str, queries: np.ndarray, ks, nprobes, options=({},), graph: bool = False,
-               version=None) -> None:
+               version=None, **more) -> None:
         """Asks the latest version unless told another, as another process would."""
         dataset = lance.dataset(self.out / name / "dataset.lance", version=version)
         asked = [(q, k, n, extra) for q in range(len(queries)) for k in ks for n in nprobes for extra in options]
         expected = [self.ask(dataset, queries[q], q, k, n, extra, graph) for q, k, n, extra in asked]
-        case = {"column": "vector", "rounding": self.rounding(name, queries), "walks_a_graph": graph,
+        self.write_case(name, queries, expected, walks_a_graph=graph, **more)
+
+    def write_case(self, name, queries, expected, walks_a_graph=False, **more) -> None:
+        case = {"column": "vector", "rounding": self.rounding(name, queries), "walks_a_graph": walks_a_graph,
                 "relative": 5e-4 if "ivf_rq" in name else 2e-5,
-                "queries": [[float(x) for x in query] for query in queries], "expected": expected}
+                "queries": [[float(x) for x in query] for query in queries], "expected": expected, **more}
         (self.out / name / "case.json").write_text(json.dumps(case))
 
     def ask(self, dataset, query, number, k, nprobes, extra, graph) -> dict:
@@ -467,8 +470,79 @@ class Fixtures:
             name = f"sequential_ivf_rq{bits}_l2"
             vectors = self.gaussian(700, 72)
             dataset = self.indexed(name, vectors, "IVF_RQ", "l2", 3, bits=bits)
-            make_ex_codes_sequential(next(pathlib.Path(dataset.uri).glob("_indices/*/auxiliary.idx")), bits - 1, 72)
+            rewrite_storage(dataset.uri, lambda rows, bits=bits: make_ex_codes_sequential(rows, bits - 1, 72))
             self.record(name, self.queries(vectors), [1, 10], [1, 3])
+
+    def stable_row_ids(self) -> None:
+        """Rows that keep their ids while updates and compactions move them, and ids that only the index still has."""
+        for kind, sub_vectors in [("IVF_FLAT", None), ("IVF_PQ", 8), ("IVF_HNSW_FLAT", None)]:
+            for change in ["deleted", "replaced", "updated"]:
+                name = f"stable_{change}_{kind.lower()}"
+                vectors = self.gaussian(900, 16)
+                dataset = self.indexed(name, vectors[:700], kind, "l2", 3, sub_vectors, max_rows_per_file=150,
+                                       enable_stable_row_ids=True)
+                self.indexes[name] = ("l2", vectors)
+                if change == "deleted":
+                    dataset.delete("id % 7 = 3 OR id BETWEEN 300 AND 459")
+                elif change == "replaced":
+                    # Whole fragments, parts of them, and new rows.
+                    rows = pa.table({"id": pa.array(range(240, 440), pa.int64()), "vector": vector_array(vectors[700:])})
+                    dataset.merge_insert("id").when_matched_update_all().execute(rows)
+                else:
+                    dataset.update({"id": "id + 2000"}, where="id % 5 = 0")
+                self.record_stable(name, vectors)
+                for then in ["compacted", "optimized"]:
+                    uri = str(self.out / f"{name}_{then}" / "dataset.lance")
+                    shutil.copytree(dataset.uri, uri)
+                    dataset = lance.dataset(uri)
+                    (dataset.optimize.compact_files if then == "compacted" else dataset.optimize.optimize_indices)()
+                    name = f"{name}_{then}"
+                    self.indexes[name] = ("l2", vectors)
+                    self.record_stable(name, vectors)
+
+    def record_stable(self, name, vectors) -> None:
+        # Only a filter makes pylance look for ids that no row has any more; without one it finds them, and then leaves
+        # them out of the k rows that it was asked for.
+        all_rows = {"filter": "id >= 0"}
+        covered = {"fast_search": True, **({"covered": "id < 240 OR id >= 440"} if "replaced" in name else {})}
+        if "replaced" in name and name.endswith("optimized"):
+            covered = {"fast_search": True}
+        self.record(name, self.queries(vectors), [10], [1, 3],
+                    [all_rows, {**covered, **all_rows}, {"refine": 3}, {"filter": "id % 3 = 0"},
+                     {"exact": True, "metric": "l2"}], "hnsw" in name)
+        case = json.loads((self.out / name / "case.json").read_text())
+        for entry in case["expected"][::5] + case["expected"][1::5]:
+            del entry["allowed"]
+        (self.out / name / "case.json").write_text(json.dumps(case))
+
+    def damaged(self) -> None:
+        """Row ids in an index that no row has, or that stand there twice; and the two files of different indexes."""
+        for stable in [False, True]:
+            name = f"damaged_row_ids_{'stable' if stable else 'address'}"
+            vectors = self.gaussian(400, 16)
+            dataset = self.indexed(name, vectors, "IVF_FLAT", "l2", 3, enable_stable_row_ids=stable)
+            entries = np.arange(400)
+            entries[::10] = [(7 << 32) + i if i % 3 else 400 + i for i in range(40)]
+            entries[1::10] = entries[2::10]
+            rewrite_storage(dataset.uri, lambda rows, entries=entries: rows.set_column(
+                rows.schema.get_field_index("_rowid"), "_rowid", pa.array(entries[rows["_rowid"].to_numpy()], pa.uint64())))
+            queries = self.queries(vectors)
+            expected = []
+            for number, query in enumerate(queries):
+                distances = ((vectors - query) ** 2).sum(axis=1)
+                order = [i for i in np.argsort(distances) if entries[i] < 400]
+                for k in [1, 10, 100, 400]:
+                    nearest = {}
+                    for i in order[:k]:
+                        nearest.setdefault(int(entries[i]), float(distances[i]))
+                    expected.append({"query": number, "k": k, "nprobes": 3, "rows": list(nearest.items())})
+            self.write_case(name, queries, expected)
+        name = "refused_other_metric"
+        vectors = self.gaussian(300, 16)
+        dataset = self.indexed(name, vectors, "IVF_FLAT", "l2", 3)
+        self.record(name, self.queries(vectors), [10], [3], [{"exact": True, "metric": "l2"}],
+                    refused="its 'distance_type' is dot, that of")
+        rewrite_storage(dataset.uri, distance_type="dot")
 
 
 def ex_bit_place(bits: int, bit: int, element: int) -> int:
@@ -487,17 +561,22 @@ def ex_bit_place(bits: int, bit: int, element: int) -> int:
     return (8 if bits == 8 else 1) * (16 * k + b) + bit
 
 
-def make_ex_codes_sequential(path: pathlib.Path, bits: int, dimension: int) -> None:
-    """Writes auxiliary.idx anew with `__ex_codes` in place of `__blocked_ex_codes`."""
-    reader = LanceFileReader(str(path))
-    rows = reader.read_all().to_table()
+def make_ex_codes_sequential(rows: pa.Table, bits: int, dimension: int) -> pa.Table:
+    """`__ex_codes` in place of `__blocked_ex_codes`."""
     column = rows.schema.get_field_index("__blocked_ex_codes")
     codes = rows.column(column).combine_chunks()
     blocked = np.unpackbits(codes.flatten().to_numpy().reshape(len(rows), -1), axis=1, bitorder="little")
     places = [element // 64 * 64 * bits + ex_bit_place(bits, bit, element % 64)
               for element in range(dimension) for bit in range(bits)]
     sequential = np.packbits(blocked[:, places], axis=1, bitorder="little")
-    rows = rows.set_column(column, "__ex_codes", vector_array(sequential))
+    return rows.set_column(column, "__ex_codes", vector_array(sequential))
+
+
+def rewrite_storage(uri: str, change=lambda rows: rows, **new_metadata: str) -> None:
+    """Writes the only auxiliary.idx of a dataset anew, with other rows or metadata."""
+    path = next(pathlib.Path(uri).glob("_indices/*/auxiliary.idx"))
+    reader = LanceFileReader(str(path))
+    rows = change(reader.read_all().to_table())
     metadata = reader.metadata().schema.metadata
     positions = int(metadata[b"lance:ivf"])
     assert positions == 1
@@ -505,7 +584,7 @@ def make_ex_codes_sequential(path: pathlib.Path, bits: int, dimension: int) -> N
     path.unlink()
     with LanceFileWriter(str(path), rows.schema.remove_metadata(), version="2.2") as writer:
         for key, value in metadata.items():
-            writer.add_schema_metadata(key.decode(), value.decode())
+            writer.add_schema_metadata(key.decode(), new_metadata.get(key.decode(), value.decode()))
         writer.add_global_buffer(ivf)
         for batch in rows.to_batches():
             writer.write_batch(batch)
@@ -541,6 +620,8 @@ def main() -> None:
     fixtures.changed_schemas()
     fixtures.combined()
     fixtures.old_rabitq_layouts()
+    fixtures.stable_row_ids()
+    fixtures.damaged()
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ struct ExactSearch {
 };
 
 /// Pushes the rows of a fragment to each of the searches, a piece of the file at a time. `row_ids` are those of all its
-/// rows, deleted ones included, which the filters must keep out.
+/// rows; the filters must keep kDeletedRowId out if a row was deleted.
 arrow::Status SearchFragment(VectorColumn* column, const lance::Fragment& fragment,
                              const std::vector<uint64_t>& row_ids, std::span<ExactSearch> searches);
 

@@ -64,6 +64,11 @@ class Parameters {
   const std::map<std::string, std::string>& values_;
 };
 
+arrow::Result<Metric> MetricNamed(const std::string& name, const std::string& path) {
+  const auto metric = ParseMetric(name);
+  return metric.ok() ? metric : metric.status().WithMessage(path, ": ", metric.status().message());
+}
+
 /// `lance:index` of index.idx.
 struct IndexHeader {
   std::string type;
@@ -81,10 +86,17 @@ arrow::Result<IndexHeader> ReadHeader(const Parameters& parameters) {
   IndexHeader header;
   ARROW_ASSIGN_OR_RAISE(header.type, text("type"));
   ARROW_ASSIGN_OR_RAISE(const std::string metric, text("distance_type"));
-  const auto parsed = ParseMetric(metric);
-  if (!parsed.ok()) return parsed.status().WithMessage(parameters.path(), ": ", parsed.status().message());
-  header.metric = *parsed;
+  ARROW_ASSIGN_OR_RAISE(header.metric, MetricNamed(metric, parameters.path()));
   return header;
+}
+
+/// Both files say what the distance is; those of different indexes must not be taken for one.
+arrow::Status CheckMetric(const IndexHeader& header, const std::string& index_path, const Parameters& storage) {
+  ARROW_ASSIGN_OR_RAISE(const std::string name, storage.Get("distance_type"));
+  ARROW_ASSIGN_OR_RAISE(const Metric metric, MetricNamed(name, storage.path()));
+  if (metric == header.metric) return arrow::Status::OK();
+  return arrow::Status::Invalid(storage.path(), ": its 'distance_type' is ", ToString(metric), ", that of ", index_path,
+                                " is ", ToString(header.metric));
 }
 
 /// The kinds that an index is made of.
@@ -230,6 +242,7 @@ arrow::Result<std::shared_ptr<const IvfIndexState>> ReadIndexState(const lance::
   const std::string& index_path = index_reader->metadata().path();
 
   ARROW_ASSIGN_OR_RAISE(const IndexHeader header, ReadHeader(Parameters(*index_reader)));
+  ARROW_RETURN_NOT_OK(CheckMetric(header, index_path, Parameters(*storage_reader)));
   ARROW_ASSIGN_OR_RAISE(const auto coarse, ReadCoarse(index_reader.get()));
   ARROW_ASSIGN_OR_RAISE(state->element_type, ElementTypeOf(coarse.centroids->type, index_path + ": IVF centroids"));
   ARROW_ASSIGN_OR_RAISE(const IndexKinds kinds, FindKinds(index_path, header, state->element_type));

@@ -1,9 +1,11 @@
 #include "fewter/dataset/live_rows.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
+#include "fewter/dataset/row_filters.h"
 #include "fewter/dataset/row_locations.h"
 #include "fewter/lance/deletions.h"
 
@@ -14,32 +16,38 @@ namespace {
 /// For row ids that are addresses: fragment number and offset.
 class LiveAddresses : public RowFilter {
  public:
-  /// `deleted` maps each fragment that may be searched to the offsets of its deleted rows, ascending.
-  explicit LiveAddresses(std::unordered_map<uint64_t, std::vector<uint32_t>> deleted) : deleted_(std::move(deleted)) {}
+  struct Offsets {
+    uint64_t physical_rows = 0;
+    /// Ascending.
+    std::vector<uint32_t> deleted;
+  };
+
+  /// The offsets of each fragment that may be searched.
+  explicit LiveAddresses(std::unordered_map<uint64_t, Offsets> fragments) : fragments_(std::move(fragments)) {}
 
   bool Allows(uint64_t row_id) const override {
-    const auto found = deleted_.find(row_id >> 32);
-    if (found == deleted_.end()) return false;
-    return !std::binary_search(found->second.begin(), found->second.end(), static_cast<uint32_t>(row_id));
+    const auto found = fragments_.find(row_id >> 32);
+    if (found == fragments_.end()) return false;
+    const auto offset = static_cast<uint32_t>(row_id);
+    const auto& [physical_rows, deleted] = found->second;
+    return offset < physical_rows && !std::binary_search(deleted.begin(), deleted.end(), offset);
   }
 
  private:
-  std::unordered_map<uint64_t, std::vector<uint32_t>> deleted_;
+  std::unordered_map<uint64_t, Offsets> fragments_;
 };
 
-/// For stable row ids, which say nothing of where the row lies: the ids of all live rows, ascending.
-class LiveIds : public RowFilter {
+class IdsBelow : public RowFilter {
  public:
-  explicit LiveIds(std::vector<uint64_t> ids) : ids_(std::move(ids)) { std::sort(ids_.begin(), ids_.end()); }
-
-  bool Allows(uint64_t row_id) const override { return std::binary_search(ids_.begin(), ids_.end(), row_id); }
+  explicit IdsBelow(uint64_t end) : end_(end) {}
+  bool Allows(uint64_t row_id) const override { return row_id < end_; }
 
  private:
-  std::vector<uint64_t> ids_;
+  uint64_t end_;
 };
 
 /// True if nothing was deleted from the covered fragments, all of them exist, and no other fragment does.
-bool EveryRowIsLive(const lance::Manifest& manifest, const std::unordered_set<uint64_t>& covered) {
+bool EveryFragmentIsWhole(const lance::Manifest& manifest, const std::unordered_set<uint64_t>& covered) {
   size_t seen = 0;
   for (const auto& fragment : manifest.fragments) {
     if (!covered.contains(fragment.id) || fragment.deletion_file) return false;
@@ -48,27 +56,37 @@ bool EveryRowIsLive(const lance::Manifest& manifest, const std::unordered_set<ui
   return seen == covered.size();
 }
 
-}  // namespace
-
-arrow::Result<std::shared_ptr<const RowFilter>> ReadLiveRows(const lance::ObjectStore& store,
-                                                             const lance::Manifest& manifest,
-                                                             const std::vector<uint32_t>& covered_fragments,
-                                                             bool keeps_deleted_rows) {
-  const std::unordered_set<uint64_t> covered(covered_fragments.begin(), covered_fragments.end());
-  if (!keeps_deleted_rows && EveryRowIsLive(manifest, covered)) return nullptr;
-  std::unordered_map<uint64_t, std::vector<uint32_t>> deleted;
-  std::vector<uint64_t> live_ids;
+/// By stable row ids, which say nothing of where a row lies.
+arrow::Result<LiveRows> ReadLiveIds(const lance::ObjectStore& store, const lance::Manifest& manifest,
+                                    const std::unordered_set<uint64_t>& covered) {
+  // Ids of deleted rows stay in the index when a compaction has done away with the rows and their deletion files. But
+  // ids are given once, so that none is lost if there are as many rows as ids.
+  if (EveryFragmentIsWhole(manifest, covered) && manifest.live_rows() == manifest.next_row_id) {
+    return LiveRows{std::make_shared<IdsBelow>(manifest.next_row_id), true};
+  }
+  std::vector<uint64_t> live;
   for (const auto& fragment : manifest.fragments) {
     if (!covered.contains(fragment.id)) continue;
-    if (manifest.has_stable_row_ids()) {
-      ARROW_ASSIGN_OR_RAISE(const auto ids, LiveRowIdsOfFragment(store, manifest, fragment));
-      live_ids.insert(live_ids.end(), ids.begin(), ids.end());
-    } else {
-      ARROW_ASSIGN_OR_RAISE(deleted[fragment.id], lance::ReadDeletions(store, fragment));
-    }
+    ARROW_ASSIGN_OR_RAISE(const auto ids, LiveRowIdsOfFragment(store, manifest, fragment));
+    live.insert(live.end(), ids.begin(), ids.end());
   }
-  if (manifest.has_stable_row_ids()) return std::make_shared<LiveIds>(std::move(live_ids));
-  return std::make_shared<LiveAddresses>(std::move(deleted));
+  return LiveRows{AllowRows(live), false};
+}
+
+}  // namespace
+
+arrow::Result<LiveRows> ReadLiveRows(const lance::ObjectStore& store, const lance::Manifest& manifest,
+                                     const std::vector<uint32_t>& covered_fragments, bool keeps_deleted_rows) {
+  const std::unordered_set<uint64_t> covered(covered_fragments.begin(), covered_fragments.end());
+  if (manifest.has_stable_row_ids()) return ReadLiveIds(store, manifest, covered);
+  std::unordered_map<uint64_t, LiveAddresses::Offsets> fragments;
+  for (const auto& fragment : manifest.fragments) {
+    if (!covered.contains(fragment.id)) continue;
+    ARROW_ASSIGN_OR_RAISE(auto deleted, lance::ReadDeletions(store, fragment));
+    fragments[fragment.id] = {fragment.physical_rows, std::move(deleted)};
+  }
+  return LiveRows{std::make_shared<LiveAddresses>(std::move(fragments)),
+                  !keeps_deleted_rows && EveryFragmentIsWhole(manifest, covered)};
 }
 
 }  // namespace fewter

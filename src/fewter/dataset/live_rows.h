@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include <arrow/result.h>
@@ -14,13 +13,19 @@
 namespace fewter {
 
 /// The rows of an index segment that a search may return: those that still exist, in fragments that the segment covers.
-///
+struct LiveRows {
+  /// Never null.
+  std::shared_ptr<const RowFilter> filter;
+  /// Whether an index of these fragments holds no other rows, the usual case. Then a scan need not ask the filter; it
+  /// still tells whether what was found can be right, since an index file may be damaged.
+  bool are_all = false;
+};
+
 /// An index keeps rows that were deleted or rewritten after it was built; the manifest and the deletion files say
-/// which. Reads the deletion files of the fragments that the segment covers. Null if every row of the segment is live,
-/// the usual case, so that a scan need not ask; never null if the segment `keeps_deleted_rows` (see kDeletedRowId).
-arrow::Result<std::shared_ptr<const RowFilter>> ReadLiveRows(const lance::ObjectStore& store,
-                                                             const lance::Manifest& manifest,
-                                                             const std::vector<uint32_t>& covered_fragments,
-                                                             bool keeps_deleted_rows = false);
+/// which. Reads the deletion files of the fragments that the segment covers, and their stable row ids if some of the
+/// ids given so far belong to no row any more. `are_all` is false if the segment `keeps_deleted_rows` (see
+/// kDeletedRowId).
+arrow::Result<LiveRows> ReadLiveRows(const lance::ObjectStore& store, const lance::Manifest& manifest,
+                                     const std::vector<uint32_t>& covered_fragments, bool keeps_deleted_rows = false);
 
 }  // namespace fewter

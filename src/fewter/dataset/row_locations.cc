@@ -5,14 +5,21 @@
 
 #include "fewter/lance/deletions.h"
 #include "fewter/lance/row_ids.h"
+#include "fewter/vector/ivf/moved_rows.h"
 
 namespace fewter {
 
 arrow::Result<std::vector<uint64_t>> RowIdsOfFragment(const lance::ObjectStore& store, const lance::Manifest& manifest,
                                                       const lance::Fragment& fragment) {
-  if (manifest.has_stable_row_ids()) return lance::ReadRowIds(store, fragment);
-  std::vector<uint64_t> ids(fragment.physical_rows);
-  std::iota(ids.begin(), ids.end(), fragment.id << 32);
+  std::vector<uint64_t> ids;
+  if (manifest.has_stable_row_ids()) {
+    ARROW_ASSIGN_OR_RAISE(ids, lance::ReadRowIds(store, fragment));
+  } else {
+    ids.resize(fragment.physical_rows);
+    std::iota(ids.begin(), ids.end(), fragment.id << 32);
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto deleted, lance::ReadDeletions(store, fragment));
+  for (const uint32_t offset : deleted) ids[offset] = kDeletedRowId;
   return ids;
 }
 
@@ -20,17 +27,7 @@ arrow::Result<std::vector<uint64_t>> LiveRowIdsOfFragment(const lance::ObjectSto
                                                           const lance::Manifest& manifest,
                                                           const lance::Fragment& fragment) {
   ARROW_ASSIGN_OR_RAISE(auto ids, RowIdsOfFragment(store, manifest, fragment));
-  ARROW_ASSIGN_OR_RAISE(const auto deleted, lance::ReadDeletions(store, fragment));
-  auto next_deleted = deleted.begin();
-  size_t kept = 0;
-  for (size_t offset = 0; offset < ids.size(); ++offset) {
-    if (next_deleted != deleted.end() && *next_deleted == offset) {
-      ++next_deleted;
-    } else {
-      ids[kept++] = ids[offset];
-    }
-  }
-  ids.resize(kept);
+  std::erase(ids, kDeletedRowId);
   return ids;
 }
 
@@ -40,15 +37,9 @@ arrow::Result<std::shared_ptr<const RowLocations>> RowLocations::Read(const lanc
   if (!manifest.has_stable_row_ids()) return locations;
   locations->ids_are_addresses_ = false;
   for (const auto& fragment : manifest.fragments) {
-    ARROW_ASSIGN_OR_RAISE(const auto ids, lance::ReadRowIds(store, fragment));
-    ARROW_ASSIGN_OR_RAISE(const auto deleted, lance::ReadDeletions(store, fragment));
-    auto next_deleted = deleted.begin();
+    ARROW_ASSIGN_OR_RAISE(const auto ids, RowIdsOfFragment(store, manifest, fragment));
     for (uint64_t offset = 0; offset < ids.size(); ++offset) {
-      if (next_deleted != deleted.end() && *next_deleted == offset) {
-        ++next_deleted;
-      } else {
-        locations->addresses_.emplace_back(ids[offset], fragment.id << 32 | offset);
-      }
+      if (ids[offset] != kDeletedRowId) locations->addresses_.emplace_back(ids[offset], fragment.id << 32 | offset);
     }
   }
   std::sort(locations->addresses_.begin(), locations->addresses_.end());

@@ -12,12 +12,12 @@
 
 namespace fewter {
 
-/// The ids of a fragment's rows, deleted ones included, by offset: stable ids where the table has them, addresses
-/// otherwise.
+/// The ids of a fragment's rows by offset: stable ids where the table has them, addresses otherwise, and kDeletedRowId
+/// for a deleted row, whose stable id may be that of a row elsewhere. Reads the deletion file.
 arrow::Result<std::vector<uint64_t>> RowIdsOfFragment(const lance::ObjectStore& store, const lance::Manifest& manifest,
                                                       const lance::Fragment& fragment);
 
-/// The same without the deleted rows, in the order of the fragment.
+/// The same without the deleted rows.
 arrow::Result<std::vector<uint64_t>> LiveRowIdsOfFragment(const lance::ObjectStore& store,
                                                           const lance::Manifest& manifest,
                                                           const lance::Fragment& fragment);

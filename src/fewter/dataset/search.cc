@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -14,6 +15,7 @@
 #include "fewter/dataset/row_locations.h"
 #include "fewter/dataset/vector_column.h"
 #include "fewter/util/argument_error.h"
+#include "fewter/vector/ivf/moved_rows.h"
 
 namespace fewter {
 
@@ -74,6 +76,41 @@ std::vector<Neighbor> NearestOf(std::vector<Neighbor> rows, uint32_t k) {
   return rows;
 }
 
+/// A table costs more than comparing so few.
+constexpr size_t kFewRows = 32;
+
+bool HasRepeatedIds(std::span<const Neighbor> rows) {
+  if (rows.size() <= kFewRows) {
+    for (size_t i = 1; i < rows.size(); ++i) {
+      const auto same = [&](const Neighbor& row) { return row.row_id == rows[i].row_id; };
+      if (std::any_of(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(i), same)) return true;
+    }
+    return false;
+  }
+  // Open addressing, a quarter full. No row is called kDeletedRowId.
+  std::vector<uint64_t> table(std::bit_ceil(rows.size() * 4), kDeletedRowId);
+  const int shift = 64 - std::countr_zero(table.size());
+  for (const Neighbor& row : rows) {
+    size_t slot = row.row_id * 0x9e3779b97f4a7c15U >> shift;
+    for (; table[slot] != kDeletedRowId; slot = (slot + 1) & (table.size() - 1)) {
+      if (table[slot] == row.row_id) return true;
+    }
+    table[slot] = row.row_id;
+  }
+  return false;
+}
+
+/// The same with each row once, where it is nearest: segments may overlap, and an index file may be damaged.
+std::vector<Neighbor> DifferentNearestOf(std::vector<Neighbor> rows, uint32_t k) {
+  std::sort(rows.begin(), rows.end(), Nearer);
+  if (HasRepeatedIds(std::span(rows).first(std::min<size_t>(k, rows.size())))) {
+    std::unordered_set<uint64_t> seen;
+    std::erase_if(rows, [&](const Neighbor& row) { return !seen.insert(row.row_id).second; });
+  }
+  if (rows.size() > k) rows.resize(k);
+  return rows;
+}
+
 }  // namespace
 
 /// One search under way, for one query or several.
@@ -107,6 +144,14 @@ class DatasetSearch {
 
  private:
   using Fragments = std::vector<const lance::Fragment*>;
+
+  /// Either may be null, for all rows.
+  struct SegmentFilter {
+    /// What a scan asks.
+    std::shared_ptr<const RowFilter> scanning;
+    /// What the rows that it finds pass unless the index is damaged.
+    std::shared_ptr<const RowFilter> checking;
+  };
 
   /// The segments to search; none for an exact search.
   arrow::Status OpenSegments() {
@@ -167,10 +212,9 @@ class DatasetSearch {
     return uncovered;
   }
 
-  /// What rows of a segment may be returned; null for all.
-  arrow::Result<std::shared_ptr<const RowFilter>> FilterOf(const lance::IndexMetadata& metadata,
-                                                           const Segment& segment) const {
-    auto live = segment.live_rows;
+  /// What rows of a segment may be returned.
+  arrow::Result<SegmentFilter> FilterOf(const lance::IndexMetadata& metadata, const Segment& segment) const {
+    LiveRows live = segment.live_rows;
     if (request_.fragments && metadata.fragments) {
       std::vector<uint32_t> wanted;
       for (const uint32_t fragment : *metadata.fragments) {
@@ -179,7 +223,8 @@ class DatasetSearch {
       ARROW_ASSIGN_OR_RAISE(live,
                             ReadLiveRows(*dataset_.store_, dataset_.manifest(), wanted, segment.keeps_deleted_rows));
     }
-    return BothOf(std::move(live), request_.prefilter);
+    if (live.are_all) return SegmentFilter{request_.prefilter, std::move(live.filter)};
+    return SegmentFilter{BothOf(std::move(live.filter), request_.prefilter), nullptr};
   }
 
   IvfSearchOptions SegmentOptions() const {
@@ -210,57 +255,69 @@ class DatasetSearch {
 
   /// Fills the rows with the candidates of all segments.
   arrow::Status SearchSegments() {
-    std::vector<std::shared_ptr<const RowFilter>> filters;
+    std::vector<SegmentFilter> filters;
     const IvfSearchOptions options = SegmentOptions();
     for (size_t i = 0; i < segments_.size(); ++i) {
       ARROW_ASSIGN_OR_RAISE(filters.emplace_back(), FilterOf(*chosen_[i], *segments_[i]));
       if (queries_.size() == 1) {
-        ARROW_RETURN_NOT_OK(SearchSegment(0, i, filters[i].get(), options));
+        ARROW_RETURN_NOT_OK(SearchSegment(0, i, filters[i], options));
       } else {
-        ARROW_RETURN_NOT_OK(SearchSegmentForAll(i, filters[i].get(), options));
+        ARROW_RETURN_NOT_OK(SearchSegmentForAll(i, filters[i], options));
       }
     }
     for (size_t query = 0; query < queries_.size(); ++query) {
       ARROW_RETURN_NOT_OK(SearchFurther(query, filters, options));
-      results_[query].rows = NearestOf(std::move(results_[query].rows), options.k);
+      results_[query].rows = DifferentNearestOf(std::move(results_[query].rows), options.k);
     }
     return arrow::Status::OK();
   }
 
   /// If all segments together have found too little: one partition more of each, until there is enough.
-  arrow::Status SearchFurther(size_t query, const std::vector<std::shared_ptr<const RowFilter>>& filters,
-                              IvfSearchOptions options) {
+  arrow::Status SearchFurther(size_t query, const std::vector<SegmentFilter>& filters, IvfSearchOptions options) {
     while (results_[query].rows.size() < options.k && options.nprobes < request_.max_nprobes) {
       options.skipped_probes = options.nprobes++;
       bool has_more = false;
       for (size_t i = 0; i < segments_.size(); ++i) {
         if (options.skipped_probes >= segments_[i]->index->state().model->num_partitions()) continue;
         has_more = true;
-        ARROW_RETURN_NOT_OK(SearchSegment(query, i, filters[i].get(), options));
+        ARROW_RETURN_NOT_OK(SearchSegment(query, i, filters[i], options));
       }
       if (!has_more) break;
     }
     return arrow::Status::OK();
   }
 
-  arrow::Status SearchSegment(size_t query, size_t segment, const RowFilter* filter, IvfSearchOptions options) {
-    options.filter = filter;
+  arrow::Status SearchSegment(size_t query, size_t segment, const SegmentFilter& filter, IvfSearchOptions options) {
+    options.filter = filter.scanning.get();
     SearchResult& result = results_[query];
-    ARROW_ASSIGN_OR_RAISE(auto rows,
-                          segments_[segment]->index->Search(queries_[query].data(), options, &result.counts));
-    result.rows.insert(result.rows.end(), rows.begin(), rows.end());
+    const auto rows = segments_[segment]->index->Search(queries_[query].data(), options, &result.counts);
+    if (!rows.ok()) return WithAdvice(rows.status());
+    return AddRows(query, segment, filter, options, *rows);
+  }
+
+  /// What a segment has found for a query. If rows are among it that the dataset does not have, the index is damaged,
+  /// and is searched again for those that it has.
+  arrow::Status AddRows(size_t query, size_t segment, const SegmentFilter& filter, const IvfSearchOptions& options,
+                        const std::vector<Neighbor>& rows) {
+    if (filter.checking != nullptr && !std::all_of(rows.begin(), rows.end(), [&](const Neighbor& row) {
+          return filter.checking->Allows(row.row_id);
+        })) {
+      return SearchSegment(query, segment, {BothOf(filter.checking, request_.prefilter), nullptr}, options);
+    }
+    results_[query].rows.insert(results_[query].rows.end(), rows.begin(), rows.end());
     return arrow::Status::OK();
   }
 
-  arrow::Status SearchSegmentForAll(size_t segment, const RowFilter* filter, IvfSearchOptions options) {
-    options.filter = filter;
+  arrow::Status SearchSegmentForAll(size_t segment, const SegmentFilter& filter, IvfSearchOptions options) {
+    options.filter = filter.scanning.get();
     std::vector<const float*> vectors;
     for (const auto& query : queries_) vectors.push_back(query.data());
     std::vector<IvfSearchCounts> counts(queries_.size());
-    ARROW_ASSIGN_OR_RAISE(const auto found, segments_[segment]->index->SearchMany(vectors, options, counts));
+    const auto found = segments_[segment]->index->SearchMany(vectors, options, counts);
+    if (!found.ok()) return WithAdvice(found.status());
     for (size_t query = 0; query < queries_.size(); ++query) {
       SearchResult& result = results_[query];
-      result.rows.insert(result.rows.end(), found[query].begin(), found[query].end());
+      ARROW_RETURN_NOT_OK(AddRows(query, segment, filter, options, (*found)[query]));
       result.counts.partitions_searched += counts[query].partitions_searched;
       result.counts.rows_scanned += counts[query].rows_scanned;
     }
@@ -294,10 +351,9 @@ class DatasetSearch {
   /// Adds the nearest rows of some fragments, which are read once for all queries.
   arrow::Status SearchExactly(const Fragments& fragments) {
     if (fragments.empty()) return arrow::Status::OK();
-    std::vector<uint32_t> numbers;
-    for (const auto* fragment : fragments) numbers.push_back(static_cast<uint32_t>(fragment->id));
-    ARROW_ASSIGN_OR_RAISE(const auto live, ReadLiveRows(*dataset_.store_, dataset_.manifest(), numbers));
-    const auto filter = BothOf(live, request_.prefilter);
+    const bool none_deleted = std::none_of(fragments.begin(), fragments.end(),
+                                           [](const auto* fragment) { return fragment->deletion_file.has_value(); });
+    const auto filter = none_deleted ? request_.prefilter : BothOf(BlockRows({&kDeletedRowId, 1}), request_.prefilter);
     std::vector<ExactSearch> searches;
     for (size_t query = 0; query < queries_.size(); ++query) {
       ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer(query));

@@ -7,7 +7,6 @@
 
 #include "fewter/dataset/index_files.h"
 #include "fewter/dataset/index_state_reader.h"
-#include "fewter/dataset/live_rows.h"
 
 namespace fewter {
 
@@ -32,14 +31,6 @@ namespace {
 
 /// Lance's versions of vector indexes: 0 or none in releases up to 0.29, 1, and 2 for RaBitQ of releases from 3.0 on.
 constexpr int32_t kNewestIndexVersion = 2;
-
-/// What can be done about an index that is not supported; any other status as it is.
-arrow::Status WithAdvice(const arrow::Status& status) {
-  if (!status.IsNotImplemented()) return status;
-  return status.WithMessage(status.message(),
-                            "; search without it (use_index = false, --exact on the command line), or "
-                            "drop the index and create it again");
-}
 
 /// Whether a state, which may come from a cache that others write to, is that of this segment. A state of another would
 /// send reads to another's files.
@@ -71,14 +62,26 @@ arrow::Status CheckIsKnown(const lance::Manifest& manifest, const lance::IndexMe
   return arrow::Status::OK();
 }
 
-arrow::Result<std::shared_ptr<const Segment>> Open(const std::shared_ptr<const lance::ObjectStore>& store,
-                                                   const lance::Manifest& manifest,
-                                                   const lance::IndexMetadata& metadata,
-                                                   std::shared_ptr<const RowMoves> moves, const Session& session) {
-  ARROW_RETURN_NOT_OK(CheckIsKnown(manifest, metadata));
+}  // namespace
+
+arrow::Status WithAdvice(const arrow::Status& status) {
+  if (!status.IsNotImplemented() && !status.IsInvalid() && !lance::IsNotFound(status)) return status;
+  return status.WithMessage(status.message(),
+                            "; search without it (use_index = false, --exact on the command line), or "
+                            "drop the index and create it again");
+}
+
+arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<const lance::ObjectStore>& store,
+                                                          const lance::Manifest& manifest,
+                                                          const lance::IndexMetadata& metadata,
+                                                          std::shared_ptr<const RowMoves> moves,
+                                                          const Session& session) {
+  ARROW_RETURN_NOT_OK(WithAdvice(CheckIsKnown(manifest, metadata)));
   const Cache of_segment = SegmentCache(session.cache(), metadata);
   const WeakCache cache(of_segment);
-  ARROW_ASSIGN_OR_RAISE(auto state, GetState(*store, cache, metadata));
+  auto read = GetState(*store, cache, metadata);
+  if (!read.ok()) return WithAdvice(read.status());
+  std::shared_ptr<const IvfIndexState> state = std::move(*read);
   auto segment = std::make_shared<Segment>();
   auto reader = MakePartitionReader(store, cache, *state);
   const IvfExecutors executors{.io = session.io_executor(), .cpu = session.cpu_executor()};
@@ -94,17 +97,6 @@ arrow::Result<std::shared_ptr<const Segment>> Open(const std::shared_ptr<const l
   ARROW_ASSIGN_OR_RAISE(segment->live_rows,
                         ReadLiveRows(*store, manifest, *metadata.fragments, segment->keeps_deleted_rows));
   return segment;
-}
-
-}  // namespace
-
-arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<const lance::ObjectStore>& store,
-                                                          const lance::Manifest& manifest,
-                                                          const lance::IndexMetadata& metadata,
-                                                          std::shared_ptr<const RowMoves> moves,
-                                                          const Session& session) {
-  auto segment = Open(store, manifest, metadata, std::move(moves), session);
-  return segment.ok() ? segment : WithAdvice(segment.status());
 }
 
 }  // namespace fewter

@@ -5,11 +5,11 @@
 
 #include <arrow/result.h>
 
+#include "fewter/dataset/live_rows.h"
 #include "fewter/dataset/session.h"
 #include "fewter/lance/manifest.h"
 #include "fewter/lance/object_store.h"
 #include "fewter/vector/ivf/index.h"
-#include "fewter/vector/top_k.h"
 
 namespace fewter {
 
@@ -18,8 +18,7 @@ struct Segment {
   std::shared_ptr<const IvfIndex> index;
   /// Whether the index has rows called kDeletedRowId.
   bool keeps_deleted_rows = false;
-  /// Null if every row of the segment may be returned.
-  std::shared_ptr<const RowFilter> live_rows;
+  LiveRows live_rows;
 };
 
 /// Takes the segment's state from the cache, or reads it, and makes a live index of it. `moves` says where the rows are
@@ -29,6 +28,9 @@ arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<
                                                           const lance::IndexMetadata& metadata,
                                                           std::shared_ptr<const RowMoves> moves,
                                                           const Session& session);
+
+/// The status of reading an index, with what can be done if the index is not supported, damaged or missing.
+arrow::Status WithAdvice(const arrow::Status& status);
 
 /// The namespace of an index segment in a cache. Index files are immutable and named by a UUID, so this names their
 /// content wherever the dataset lies.

@@ -345,6 +345,7 @@ arrow::Result<std::shared_ptr<Manifest>> Decode(ManifestFile* file) {
   auto manifest = std::make_shared<Manifest>();
   manifest->version = message.version();
   manifest->reader_feature_flags = message.reader_feature_flags();
+  manifest->next_row_id = message.next_row_id();
   manifest->data_storage_version = message.data_format().version();
   manifest->config = TextMap(message.config());
   ARROW_ASSIGN_OR_RAISE(manifest->fields, DecodeFields(message));

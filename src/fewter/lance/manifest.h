@@ -130,6 +130,8 @@ struct Manifest {
   std::vector<IndexMetadata> indices;
   std::optional<FragmentReuseIndex> fragment_reuse;
   uint64_t reader_feature_flags = 0;
+  /// With stable row ids: all ids given so far are lower.
+  uint64_t next_row_id = 0;
   /// As written, e.g. "2.2"; empty in old datasets.
   std::string data_storage_version;
   std::map<std::string, std::string> config;

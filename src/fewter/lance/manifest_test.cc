@@ -66,6 +66,7 @@ pb::Manifest SmallManifest() {
   field->set_logical_type("float");
   field->set_nullable(true);
   AddPair("unit", "m", field->mutable_metadata());
+  manifest.set_next_row_id(30);
   auto* fragment = manifest.add_fragments();
   fragment->set_id(3);
   fragment->set_physical_rows(10);
@@ -126,6 +127,7 @@ TEST(Manifest, EveryFieldIsDecoded) {
   EXPECT_EQ(manifest->data_storage_version, "2.1");
   EXPECT_EQ(manifest->config, (std::map<std::string, std::string>{{"key", "value"}}));
   EXPECT_TRUE(manifest->has_stable_row_ids());
+  EXPECT_EQ(manifest->next_row_id, 30U);
   EXPECT_EQ(manifest->physical_rows(), 12U);
   EXPECT_EQ(manifest->live_rows(), 8U);
 
