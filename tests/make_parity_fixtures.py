@@ -293,7 +293,10 @@ class Fixtures:
                    {**covered, "refine": 3}, {**covered, **only_some, "refine": 3}, {**covered, "upper": middle},
                    {"lower": middle}, {**covered, "refine": 2, "lower": middle / 2, "upper": middle * 2},
                    {"exact": True, "metric": metric, **only_some}]
-        self.record(name, queries, [10], [1, 3], options, "HNSW" in kind)
+        # Rows that no segment covers make all distances exact. Then a row that is nearer by its estimate, and truly farther
+        # than one that pylance's walk took for want of it, counts against ours; estimates of PQ are that rough.
+        luck = {"may_miss": 8} if kind == "IVF_HNSW_PQ" else {}
+        self.record(name, queries, [10], [1, 3], options, "HNSW" in kind, **luck)
 
     def search_options(self) -> None:
         for kind, metric, sub_vectors in [("IVF_FLAT", "l2", None), ("IVF_FLAT", "cosine", None), ("IVF_PQ", "l2", 4),
