@@ -121,7 +121,46 @@ HWY_INLINE void AddColumn4(const float* HWY_RESTRICT table, const uint8_t* HWY_R
     sums[row] += table[16 + (codes[row] >> 4)];
   }
 }
+
+// Picked rows that are summed side by side, and the columns whose codes are brought together for them at a time.
+constexpr size_t kPicks = 16;
+constexpr size_t kColumnsTogether = 64;
+
+// Adds columns of which the codes of kPicks rows lie together.
+HWY_INLINE void AddPicked4(const float* HWY_RESTRICT table, const uint8_t* HWY_RESTRICT codes, size_t columns,
+                           float* HWY_RESTRICT sums) {
+#if FEWTER_TABLE16_IN_REGISTERS
+  const Tag tag;
+  for (size_t row = 0; row < kPicks; row += kLanes) {
+    Floats sum = hn::LoadU(tag, sums + row);
+    for (size_t j = 0; j < columns; ++j) {
+      const Codes both = hn::PromoteTo(CodeTag(), hn::LoadU(ByteTag(), codes + j * kPicks + row));
+      sum = hn::Add(sum, Table16(table + j * 32)[both]);
+      sum = hn::Add(sum, Table16(table + j * 32 + 16)[hn::ShiftRight<4>(both)]);
+    }
+    hn::StoreU(sum, tag, sums + row);
+  }
+#else
+  for (size_t j = 0; j < columns; ++j) AddColumn4(table + j * 32, codes + j * kPicks, kPicks, sums);
+#endif
+}
 #undef FEWTER_TABLE16_IN_REGISTERS
+
+// At most kPicks rows; `out` has room for kPicks.
+HWY_INLINE void SumPicked4(const float* HWY_RESTRICT table, const uint8_t* HWY_RESTRICT codes, size_t stride,
+                           const uint32_t* HWY_RESTRICT picks, size_t num_picks, size_t m, float* HWY_RESTRICT out) {
+  // What is left of the zeros belongs to rows that nobody asked for.
+  uint8_t together[kColumnsTogether * kPicks] = {};
+  std::fill_n(out, kPicks, 0.0f);
+  for (size_t begin = 0; begin < m / 2; begin += kColumnsTogether) {
+    const size_t columns = std::min(kColumnsTogether, m / 2 - begin);
+    for (size_t i = 0; i < num_picks; ++i) {
+      const uint8_t* HWY_RESTRICT row = codes + begin * stride + picks[i];
+      for (size_t j = 0; j < columns; ++j) together[j * kPicks + i] = row[j * stride];
+    }
+    AddPicked4(table + begin * 32, together, columns, out);
+  }
+}
 
 }  // namespace
 
@@ -143,6 +182,16 @@ void Scan4(const float* table, const uint8_t* codes, size_t stride, size_t num_r
   }
 }
 
+void ScanPicked4(const float* table, const uint8_t* codes, size_t stride, const uint32_t* picks, size_t num_picks,
+                 size_t m, float* out) {
+  for (size_t begin = 0; begin < num_picks; begin += kPicks) {
+    const size_t count = std::min(kPicks, num_picks - begin);
+    HWY_ALIGN float sums[kPicks];
+    SumPicked4(table, codes, stride, picks + begin, count, m, sums);
+    std::copy_n(sums, count, out + begin);
+  }
+}
+
 }  // namespace fewter::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -151,6 +200,7 @@ namespace fewter::simd {
 
 HWY_EXPORT(Scan8);
 HWY_EXPORT(Scan4);
+HWY_EXPORT(ScanPicked4);
 
 void PqScan8(const float* table, const uint8_t* codes, size_t stride, size_t num_rows, size_t m, float* out) {
   HWY_DYNAMIC_DISPATCH(Scan8)(table, codes, stride, num_rows, m, out);
@@ -158,6 +208,11 @@ void PqScan8(const float* table, const uint8_t* codes, size_t stride, size_t num
 
 void PqScan4(const float* table, const uint8_t* codes, size_t stride, size_t num_rows, size_t m, float* out) {
   HWY_DYNAMIC_DISPATCH(Scan4)(table, codes, stride, num_rows, m, out);
+}
+
+void PqScanPicked4(const float* table, const uint8_t* codes, size_t stride, const uint32_t* picks, size_t num_picks,
+                   size_t m, float* out) {
+  HWY_DYNAMIC_DISPATCH(ScanPicked4)(table, codes, stride, picks, num_picks, m, out);
 }
 
 }  // namespace fewter::simd

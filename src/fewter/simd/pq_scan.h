@@ -18,4 +18,8 @@ void PqScan8(const float* table, const uint8_t* codes, size_t stride, size_t num
 /// half; a table row has 16 entries. Requires an even m.
 void PqScan4(const float* table, const uint8_t* codes, size_t stride, size_t num_rows, size_t m, float* out);
 
+/// out[i] = what PqScan4 makes of row picks[i], bit for bit, for a few rows here and there.
+void PqScanPicked4(const float* table, const uint8_t* codes, size_t stride, const uint32_t* picks, size_t num_picks,
+                   size_t m, float* out);
+
 }  // namespace fewter::simd

@@ -78,6 +78,24 @@ TEST_P(PqScanTest, FourBitsSumInOrderLowHalfFirst) {
   }
 }
 
+TEST_P(PqScanTest, PickedRowsAreSummedAsAllAre) {
+  for (size_t m : {2, 48, 128, 130, 260}) {
+    const size_t num_rows = 90, stride = 91;
+    const std::vector<float> table = RandomFloats(m * 16);
+    const std::vector<uint8_t> codes = RandomBytes((m / 2 - 1) * stride + num_rows);
+    std::vector<float> all(num_rows);
+    PqScan4(table.data(), codes.data(), stride, num_rows, m, all.data());
+    for (size_t count : {0, 1, 3, 15, 16, 17, 40}) {
+      std::vector<uint32_t> picks;
+      for (size_t i = 0; i < count; ++i) picks.push_back(static_cast<uint32_t>((num_rows - 1 + 7 * i) % num_rows));
+      std::vector<float> out(count + 1, -7);
+      PqScanPicked4(table.data(), codes.data(), stride, picks.data(), count, m, out.data());
+      for (size_t i = 0; i < count; ++i) ASSERT_EQ(out[i], all[picks[i]]) << m << " sub-vectors, row " << picks[i];
+      EXPECT_EQ(out[count], -7);
+    }
+  }
+}
+
 FEWTER_FOR_EVERY_TARGET(PqScanTest);
 
 }  // namespace

@@ -4,10 +4,12 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <span>
 
 #include "fewter/simd/distance.h"
 #include "fewter/simd/hamming.h"
+#include "fewter/simd/select.h"
 #include "fewter/util/bytes.h"
 #include "fewter/vector/element_type.h"
 
@@ -34,14 +36,31 @@ RankedPartition FromSortKey(uint64_t key) {
   return {std::bit_cast<float>(bits), static_cast<uint32_t>(key)};
 }
 
+/// The numbers of those that may be among the `wanted` nearest, seldom many more.
+std::vector<uint32_t> NumbersOfNear(std::span<const float> distances, size_t wanted) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  std::vector<uint32_t> near(distances.size());
+  const float limit =
+      wanted > simd::kMaxWanted ? kInfinity : simd::LimitForAtLeast(distances.data(), distances.size(), wanted);
+  if (limit < kInfinity) {
+    near.resize(simd::SelectAtMost(distances.data(), distances.size(), limit, near.data()));
+  } else {
+    std::iota(near.begin(), near.end(), 0u);  // NaN, too
+  }
+  return near;
+}
+
 std::vector<RankedPartition> NearestOf(std::span<const float> distances, uint32_t nprobes) {
-  std::vector<uint64_t> keys(distances.size());
-  for (size_t i = 0; i < keys.size(); ++i) keys[i] = SortKey(distances[i], static_cast<uint32_t>(i));
-  const auto wanted = static_cast<ptrdiff_t>(std::min<size_t>(nprobes, keys.size()));
-  std::nth_element(keys.begin(), keys.begin() + wanted, keys.end());
-  std::sort(keys.begin(), keys.begin() + wanted);
-  std::vector<RankedPartition> ranked(static_cast<size_t>(wanted));
-  std::transform(keys.begin(), keys.begin() + wanted, ranked.begin(), FromSortKey);
+  const size_t wanted = std::min<size_t>(nprobes, distances.size());
+  if (wanted == 0) return {};
+  const auto near = NumbersOfNear(distances, wanted);
+  std::vector<uint64_t> keys(near.size());
+  std::transform(near.begin(), near.end(), keys.begin(), [&](uint32_t i) { return SortKey(distances[i], i); });
+  const auto end = keys.begin() + static_cast<ptrdiff_t>(wanted);
+  std::nth_element(keys.begin(), end, keys.end());
+  std::sort(keys.begin(), end);
+  std::vector<RankedPartition> ranked(wanted);
+  std::transform(keys.begin(), end, ranked.begin(), FromSortKey);
   return ranked;
 }
 

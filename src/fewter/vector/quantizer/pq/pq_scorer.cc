@@ -12,8 +12,6 @@
 namespace fewter {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
 std::vector<float>& SpareFloats() {
   static thread_local std::vector<float> spare;
   return spare;
@@ -122,14 +120,7 @@ void PqScorer::ScanNear(size_t i, const Block& block, TopK* top_k) {
   float* bounds = distances_.data();
   bounds_->Compute(block.storage, block.begin, block.num_rows, bounds);
   if (const size_t wanted = top_k->k() - top_k->size(); wanted > 0) {
-    std::array<float, kRowsPerBlock> sorted;
-    // No order is defined with a NaN, which an entry from elsewhere may bring.
-    std::transform(bounds, bounds + block.num_rows, sorted.data(), [](float bound) {
-      if (std::isnan(bound)) return kInfinity;
-      return bound;
-    });
-    std::nth_element(sorted.data(), sorted.data() + wanted - 1, sorted.data() + block.num_rows);
-    PushNear(i, block, sorted[wanted - 1], top_k);
+    PushNear(i, block, simd::LimitForAtLeast(bounds, block.num_rows, wanted), top_k);
   }
   PushNear(i, block, bounds_->LimitFor(top_k->threshold()), top_k);
 }
@@ -137,35 +128,44 @@ void PqScorer::ScanNear(size_t i, const Block& block, TopK* top_k) {
 void PqScorer::PushNear(size_t i, const Block& block, float limit, TopK* top_k) {
   float* bounds = distances_.data();
   const size_t count = simd::SelectAtMost(bounds, block.num_rows, limit, near_.data());
-  // For so many a table is worth its making.
-  if (!has_table_[i] && 8 * count > codebook_->shape().num_codewords() + block.num_rows) FillTables(i, 1);
+  if (!has_table_[i] && IsTableWorthIt(count, block.num_rows)) FillTables(i, 1);
   std::sort(near_.begin(), near_.begin() + count, [bounds](uint32_t a, uint32_t b) { return bounds[a] < bounds[b]; });
-  float threshold = top_k->threshold();
-  limit = bounds_->LimitFor(threshold);
-  for (size_t n = 0; n < count && bounds[near_[n]] <= limit; ++n) {
-    const uint32_t row = near_[n];
-    top_k->Push(Distance(i, block, row), block.row_ids()[row]);
-    bounds[row] = std::numeric_limits<float>::quiet_NaN();
-    if (top_k->threshold() == threshold) continue;
-    threshold = top_k->threshold();
-    limit = bounds_->LimitFor(threshold);
+  for (size_t n = 0, end = 0; n < count;) {
+    const float now = bounds_->LimitFor(top_k->threshold());
+    while (end < std::min(count, n + kRowsTogether) && bounds[near_[end]] <= now) ++end;
+    if (end == n) break;
+    std::array<float, kRowsTogether> found;
+    Distances(i, block, {near_.data() + n, end - n}, found.data());
+    for (size_t j = 0; n < end; ++n, ++j) {
+      top_k->Push(found[j], block.row_ids()[near_[n]]);
+      bounds[near_[n]] = std::numeric_limits<float>::quiet_NaN();
+    }
   }
 }
 
-float PqScorer::Distance(size_t i, const Block& block, uint32_t row) {
+bool PqScorer::IsTableWorthIt(size_t count, size_t num_rows) const {
+  // Of 4 bits it costs as much as two rows without it.
+  return codebook_->shape().num_bits == 4 ? count > 2 : 8 * count > codebook_->shape().num_codewords() + num_rows;
+}
+
+void PqScorer::Distances(size_t i, const Block& block, std::span<const uint32_t> rows, float* out) {
   const PqShape& shape = codebook_->shape();
-  float distance;
-  if (has_table_[i]) {
-    const auto scan = shape.num_bits == 8 ? simd::PqScan8 : simd::PqScan4;
-    scan(TableOf(i), block.codes() + row, block.storage.stride(), 1, shape.num_sub_vectors, &distance);
-    SubtractExcess(1, &distance);
-  } else {
+  const uint8_t* codes = block.codes();
+  const size_t stride = block.storage.stride();
+  if (!has_table_[i]) {
     FillResidual(i);
-    simd::PqDistancesL2(residuals_.data() + i * query_.size(), codebook_->codewords(), shape.num_sub_vectors,
-                        shape.sub_dimension(), shape.num_codewords(), block.codes(), block.storage.stride(), &row, 1,
-                        &distance);
+    return simd::PqDistancesL2(residuals_.data() + i * query_.size(), codebook_->codewords(), shape.num_sub_vectors,
+                               shape.sub_dimension(), shape.num_codewords(), codes, stride, rows.data(), rows.size(),
+                               out);
   }
-  return distance;
+  if (shape.num_bits == 4) {
+    simd::PqScanPicked4(TableOf(i), codes, stride, rows.data(), rows.size(), shape.num_sub_vectors, out);
+  } else {
+    for (size_t j = 0; j < rows.size(); ++j) {
+      simd::PqScan8(TableOf(i), codes + rows[j], stride, 1, shape.num_sub_vectors, out + j);
+    }
+  }
+  SubtractExcess(rows.size(), out);
 }
 
 void PqScorer::ScoreRows(size_t i, const PartitionStorage& storage, std::span<const uint32_t> rows, float* out) {

@@ -83,6 +83,8 @@ class PqScorer final : public QueryScorer {
 
  private:
   static constexpr size_t kRowsPerBlock = 1024;
+  /// Rows whose distances are computed before the next look at the limit.
+  static constexpr size_t kRowsTogether = 16;
 
   /// Rows of a storage for scans, one after another from a multiple of 64 on.
   struct Block {
@@ -105,7 +107,9 @@ class PqScorer final : public QueryScorer {
   /// Pushes the rows that have a bound of at most `limit`, nearest first, until one exceeds LimitFor(the threshold),
   /// and takes their bounds away.
   void PushNear(size_t i, const Block& block, float limit, TopK* top_k);
-  float Distance(size_t i, const Block& block, uint32_t row);
+  /// Whether a partition's table costs less than it saves over `count` rows of a block.
+  bool IsTableWorthIt(size_t count, size_t num_rows) const;
+  void Distances(size_t i, const Block& block, std::span<const uint32_t> rows, float* out);
 
   void SumRows(size_t i, const uint8_t* codes, size_t num_rows, const uint32_t* picks, float* out);
   void SubtractExcess(size_t num_rows, float* out) const;
