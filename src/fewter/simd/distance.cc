@@ -20,19 +20,19 @@ float DotPair(const float* a, const float* b, size_t dimension) {
   return Pair<Product>(a, b, dimension);
 }
 
-void L2SquaredF32(const float* query, const float* rows, size_t num_rows, size_t dimension, float* out,
-                  const uint32_t* picks) {
-  SumAll<SquaredDifference>(query, rows, num_rows, dimension, out, picks);
+void RowsF32(RowMeasure measure, const float* query, const float* rows, size_t num_rows, size_t dimension, float* out,
+             const uint32_t* picks) {
+  MeasureAll(measure, query, rows, num_rows, dimension, out, picks);
 }
 
-void DotF32(const float* query, const float* rows, size_t num_rows, size_t dimension, float* out,
-            const uint32_t* picks) {
-  SumAll<Product>(query, rows, num_rows, dimension, out, picks);
+void RowsF16(RowMeasure measure, const float* query, const Half* rows, size_t num_rows, size_t dimension, float* out,
+             const uint32_t* picks) {
+  MeasureAll(measure, query, rows, num_rows, dimension, out, picks);
 }
 
-void CosineF32(const float* query, const float* rows, size_t num_rows, size_t dimension, float* out,
-               const uint32_t* picks) {
-  CosineAll(query, rows, num_rows, dimension, out, picks);
+void RowsF64(RowMeasure measure, const double* query, const double* rows, size_t num_rows, size_t dimension, float* out,
+             const uint32_t* picks) {
+  MeasureAll(measure, query, rows, num_rows, dimension, out, picks);
 }
 
 }  // namespace fewter::simd::HWY_NAMESPACE
@@ -43,9 +43,9 @@ namespace fewter::simd {
 
 HWY_EXPORT(L2SquaredPair);
 HWY_EXPORT(DotPair);
-HWY_EXPORT(L2SquaredF32);
-HWY_EXPORT(DotF32);
-HWY_EXPORT(CosineF32);
+HWY_EXPORT(RowsF32);
+HWY_EXPORT(RowsF16);
+HWY_EXPORT(RowsF64);
 
 float L2Squared(const float* a, const float* b, size_t dimension) {
   return HWY_DYNAMIC_DISPATCH(L2SquaredPair)(a, b, dimension);
@@ -61,17 +61,47 @@ float NormSquared(const float* a, size_t dimension) {
 
 void L2SquaredRows(const float* query, const float* rows, size_t num_rows, size_t dimension, float* out,
                    const uint32_t* picks) {
-  HWY_DYNAMIC_DISPATCH(L2SquaredF32)(query, rows, num_rows, dimension, out, picks);
+  HWY_DYNAMIC_DISPATCH(RowsF32)(RowMeasure::kL2Squared, query, rows, num_rows, dimension, out, picks);
+}
+
+void L2SquaredRows(const float* query, const Half* rows, size_t num_rows, size_t dimension, float* out,
+                   const uint32_t* picks) {
+  HWY_DYNAMIC_DISPATCH(RowsF16)(RowMeasure::kL2Squared, query, rows, num_rows, dimension, out, picks);
+}
+
+void L2SquaredRows(const double* query, const double* rows, size_t num_rows, size_t dimension, float* out,
+                   const uint32_t* picks) {
+  HWY_DYNAMIC_DISPATCH(RowsF64)(RowMeasure::kL2Squared, query, rows, num_rows, dimension, out, picks);
 }
 
 void DotRows(const float* query, const float* rows, size_t num_rows, size_t dimension, float* out,
              const uint32_t* picks) {
-  HWY_DYNAMIC_DISPATCH(DotF32)(query, rows, num_rows, dimension, out, picks);
+  HWY_DYNAMIC_DISPATCH(RowsF32)(RowMeasure::kDot, query, rows, num_rows, dimension, out, picks);
+}
+
+void DotRows(const float* query, const Half* rows, size_t num_rows, size_t dimension, float* out,
+             const uint32_t* picks) {
+  HWY_DYNAMIC_DISPATCH(RowsF16)(RowMeasure::kDot, query, rows, num_rows, dimension, out, picks);
+}
+
+void DotRows(const double* query, const double* rows, size_t num_rows, size_t dimension, float* out,
+             const uint32_t* picks) {
+  HWY_DYNAMIC_DISPATCH(RowsF64)(RowMeasure::kDot, query, rows, num_rows, dimension, out, picks);
 }
 
 void CosineDistanceRows(const float* query, const float* rows, size_t num_rows, size_t dimension, float* out,
                         const uint32_t* picks) {
-  HWY_DYNAMIC_DISPATCH(CosineF32)(query, rows, num_rows, dimension, out, picks);
+  HWY_DYNAMIC_DISPATCH(RowsF32)(RowMeasure::kCosine, query, rows, num_rows, dimension, out, picks);
+}
+
+void CosineDistanceRows(const float* query, const Half* rows, size_t num_rows, size_t dimension, float* out,
+                        const uint32_t* picks) {
+  HWY_DYNAMIC_DISPATCH(RowsF16)(RowMeasure::kCosine, query, rows, num_rows, dimension, out, picks);
+}
+
+void CosineDistanceRows(const double* query, const double* rows, size_t num_rows, size_t dimension, float* out,
+                        const uint32_t* picks) {
+  HWY_DYNAMIC_DISPATCH(RowsF64)(RowMeasure::kCosine, query, rows, num_rows, dimension, out, picks);
 }
 
 }  // namespace fewter::simd

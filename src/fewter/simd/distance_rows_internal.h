@@ -8,6 +8,14 @@
 #include "fewter/simd/numbers_internal.h"
 #include "fewter/simd/prefetch_internal.h"
 
+#ifndef FEWTER_SIMD_ROW_MEASURE
+#define FEWTER_SIMD_ROW_MEASURE
+namespace fewter::simd {
+/// What is computed of the query and each row.
+enum class RowMeasure { kL2Squared, kDot, kCosine };
+}  // namespace fewter::simd
+#endif
+
 // Compiled once for each target, after <hwy/highway.h>.
 #if defined(FEWTER_SIMD_DISTANCE_ROWS_TOGGLE) == defined(HWY_TARGET_TOGGLE)
 #ifdef FEWTER_SIMD_DISTANCE_ROWS_TOGGLE
@@ -197,6 +205,19 @@ HWY_INLINE void CosineAll(const SumOf<Element>* query, const Element* rows, size
     CosineRows<Element>(query, ConsecutiveRows<Element>(rows, dimension), num_rows, dimension, out);
   } else {
     CosineRows<Element>(query, PickedRows<Element>(rows, dimension, picks, num_rows), num_rows, dimension, out);
+  }
+}
+
+template <class Element>
+HWY_INLINE void MeasureAll(RowMeasure measure, const SumOf<Element>* query, const Element* rows, size_t num_rows,
+                           size_t dimension, float* out, const uint32_t* picks) {
+  switch (measure) {
+    case RowMeasure::kL2Squared:
+      return SumAll<SquaredDifference>(query, rows, num_rows, dimension, out, picks);
+    case RowMeasure::kDot:
+      return SumAll<Product>(query, rows, num_rows, dimension, out, picks);
+    case RowMeasure::kCosine:
+      return CosineAll(query, rows, num_rows, dimension, out, picks);
   }
 }
 

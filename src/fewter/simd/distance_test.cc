@@ -8,6 +8,7 @@
 // Compiled in by distance_bytes.cc too.
 #define HWY_WANT_AVX3_DL
 #include "fewter/simd/every_target_internal.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 namespace fewter::simd {
 namespace {
@@ -16,14 +17,10 @@ constexpr size_t kLargeDimensions[] = {255, 256, 257, 383, 384, 768, 1000, 1536,
 
 using FloatKernel = void (*)(const float*, const float*, size_t, size_t, float*, const uint32_t*);
 
-class DistanceTest : public EveryTarget {
+class DistanceTest : public EveryTarget, public RandomData {
  protected:
   // Floats that start off every boundary that a vector load could like.
-  const float* Random(size_t n) {
-    storage_.emplace_back(n + 1);
-    for (float& x : storage_.back()) x = normal_(generator_);
-    return storage_.back().data() + 1;
-  }
+  const float* Random(size_t n) { return storage_.emplace_back(RandomFloats(n + 1)).data() + 1; }
 
   std::vector<size_t> Dimensions() {
     std::vector<size_t> dimensions(131);
@@ -33,8 +30,6 @@ class DistanceTest : public EveryTarget {
   }
 
  private:
-  std::mt19937 generator_{7};
-  std::normal_distribution<float> normal_;
   std::vector<std::vector<float>> storage_;
 };
 

@@ -2,10 +2,10 @@
 
 #include <bit>
 #include <cmath>
-#include <random>
 #include <vector>
 
 #include "fewter/simd/every_target_internal.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 namespace fewter::simd {
 namespace {
@@ -13,24 +13,7 @@ namespace {
 // Powers of two and others; the shortest that is allowed; windows that overlap in much and in little.
 constexpr size_t kDimensions[] = {4, 6, 8, 16, 24, 32, 40, 64, 96, 100, 128, 384, 512, 768, 1000, 1536, 4096};
 
-class HadamardTest : public EveryTarget {
- protected:
-  std::vector<float> RandomFloats(size_t n) {
-    std::normal_distribution<float> normal;
-    std::vector<float> values(n);
-    for (float& v : values) v = normal(generator_);
-    return values;
-  }
-
-  std::vector<float> RandomSigns(size_t n) {
-    std::vector<float> signs(n);
-    for (float& sign : signs) sign = generator_() % 2 == 0 ? 1.0f : -1.0f;
-    return signs;
-  }
-
- private:
-  std::mt19937 generator_{11};
-};
+class HadamardTest : public EveryTarget, public RandomData {};
 
 // Element j of the Walsh-Hadamard transform is a sum with the sign (-1)^(common bits of i and j).
 std::vector<double> WalshHadamard(const std::vector<double>& values, size_t begin, size_t n) {

@@ -1,32 +1,18 @@
 #include "fewter/simd/pq_bounds.h"
 
 #include <algorithm>
-#include <random>
 #include <vector>
 
 // Compiled in by pq_bounds.cc too.
 #define HWY_WANT_AVX3_DL
 #include "fewter/simd/every_target_internal.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 namespace fewter::simd {
 namespace {
 
-class PqBoundsTest : public EveryTarget {
+class PqBoundsTest : public EveryTarget, public RandomData {
  protected:
-  std::vector<uint8_t> RandomBytes(size_t n, int largest = 255) {
-    std::uniform_int_distribution<int> uniform(0, largest);
-    std::vector<uint8_t> bytes(n);
-    for (uint8_t& b : bytes) b = static_cast<uint8_t>(uniform(generator_));
-    return bytes;
-  }
-
-  std::vector<float> RandomFloats(size_t n, float scale) {
-    std::normal_distribution<float> normal(0, scale);
-    std::vector<float> values(n);
-    for (float& v : values) v = normal(generator_);
-    return values;
-  }
-
   // Rows of a partition of which every column is read to its end, which is a sanitizer's end of memory.
   void ExpectSums(size_t m, size_t num_bits, size_t num_rows, int largest) {
     const size_t stride = (num_rows + 63) / 64 * 64, width = m * num_bits / 8, row_size = size_t{1} << num_bits;
@@ -50,9 +36,6 @@ class PqBoundsTest : public EveryTarget {
     EXPECT_EQ(out[num_rows], -7);
     EXPECT_EQ(from_zero[num_rows], -7);
   }
-
- private:
-  std::mt19937 generator_{3};
 };
 
 TEST_P(PqBoundsTest, SumsAreThoseOfTheBytes) {

@@ -1,11 +1,11 @@
 #include "fewter/simd/pq_rows.h"
 
-#include <random>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "fewter/simd/pq_scan.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 namespace fewter::simd {
 namespace {
@@ -17,16 +17,12 @@ struct Codes {
 };
 
 Codes RandomCodes(size_t num_rows, size_t width, size_t entries_per_byte) {
-  std::mt19937 random(3);
-  std::normal_distribution<float> normal;
-  Codes codes{.table = std::vector<float>(width * entries_per_byte),
-              .row_major = std::vector<uint8_t>(num_rows * width),
+  RandomData random;
+  Codes codes{.table = random.RandomFloats(width * entries_per_byte),
+              .row_major = random.RandomBytes(num_rows * width),
               .column_major = std::vector<uint8_t>(num_rows * width)};
-  for (float& entry : codes.table) entry = normal(random);
   for (size_t i = 0; i < num_rows; ++i) {
-    for (size_t j = 0; j < width; ++j) {
-      codes.row_major[i * width + j] = codes.column_major[j * num_rows + i] = static_cast<uint8_t>(random());
-    }
+    for (size_t j = 0; j < width; ++j) codes.column_major[j * num_rows + i] = codes.row_major[i * width + j];
   }
   return codes;
 }

@@ -1,6 +1,5 @@
 #include "fewter/simd/pq_scan.h"
 
-#include <random>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -8,6 +7,7 @@
 #include "fewter/simd/memory_share_internal.h"
 #include "fewter/simd/pq_bounds.h"
 #include "fewter/simd/pq_tables.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 /// Bytes of codes scanned per second, table look-ups per second, and the time to fill a table.
 
@@ -19,9 +19,7 @@ void BM_Scan(benchmark::State& state) {
   const auto num_rows = static_cast<size_t>(state.range(0));
   const auto m = static_cast<size_t>(state.range(1));
   const size_t width = kernel == PqScan8 ? m : m / 2;
-  std::mt19937 generator(5);
-  std::vector<uint8_t> codes(width * num_rows);
-  for (uint8_t& code : codes) code = static_cast<uint8_t>(generator());
+  const std::vector<uint8_t> codes = RandomData().RandomBytes(width * num_rows);
   std::vector<float> table(m * (kernel == PqScan8 ? 256 : 16), 0.25f), out(num_rows);
   for (auto _ : state) {
     kernel(table.data(), codes.data(), num_rows, num_rows, m, out.data());
@@ -38,9 +36,8 @@ void BM_Bounds(benchmark::State& state) {
   const auto m = static_cast<size_t>(state.range(1));
   const size_t stride = (num_rows + 63) / 64 * 64;
   const size_t width = kernel == PqBounds8 ? m : m / 2;
-  std::mt19937 generator(5);
-  std::vector<uint8_t> codes(width * stride), bytes(m * (kernel == PqBounds8 ? 256 : 16));
-  for (uint8_t& code : codes) code = static_cast<uint8_t>(generator());
+  const std::vector<uint8_t> codes = RandomData().RandomBytes(width * stride);
+  const std::vector<uint8_t> bytes(m * (kernel == PqBounds8 ? 256 : 16));
   std::vector<float> base(num_rows, 0.5f), out(num_rows);
   for (auto _ : state) {
     kernel(bytes.data(), 0.25f, codes.data(), stride, num_rows, m, base.data(), out.data());
@@ -66,10 +63,8 @@ void BM_DistancesL2(benchmark::State& state) {
   const auto sub_dimension = static_cast<size_t>(state.range(1));
   const auto num_codewords = static_cast<size_t>(state.range(2));
   const size_t num_rows = 384;
-  std::mt19937 generator(5);
   const std::vector<float> query(m * sub_dimension, 0.5f), codewords(m * sub_dimension * num_codewords, 0.25f);
-  std::vector<uint8_t> codes(m * num_rows);
-  for (uint8_t& code : codes) code = static_cast<uint8_t>(generator());
+  const std::vector<uint8_t> codes = RandomData().RandomBytes(m * num_rows);
   uint32_t row = 0;
   float out;
   for (auto _ : state) {

@@ -1,39 +1,23 @@
 #include "fewter/simd/pq_scan.h"
 
-#include <random>
 #include <vector>
 
 #include "fewter/simd/every_target_internal.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 namespace fewter::simd {
 namespace {
 
 constexpr size_t kLargeCounts[] = {255, 256, 1000, 1023, 1024, 1025, 2050};
 
-class PqScanTest : public EveryTarget {
+class PqScanTest : public EveryTarget, public RandomData {
  protected:
-  std::vector<float> RandomFloats(size_t n) {
-    std::normal_distribution<float> normal;
-    std::vector<float> values(n);
-    for (float& v : values) v = normal(generator_);
-    return values;
-  }
-
-  std::vector<uint8_t> RandomBytes(size_t n) {
-    std::vector<uint8_t> bytes(n);
-    for (uint8_t& b : bytes) b = static_cast<uint8_t>(generator_());
-    return bytes;
-  }
-
   std::vector<size_t> Counts() {
     std::vector<size_t> counts(131);
     for (size_t n = 0; n < counts.size(); ++n) counts[n] = n;
     counts.insert(counts.end(), std::begin(kLargeCounts), std::end(kLargeCounts));
     return counts;
   }
-
- private:
-  std::mt19937 generator_{3};
 };
 
 // The order of the additions is part of the contract, so these compare bit for bit.

@@ -1,32 +1,15 @@
 #include "fewter/simd/pq_tables.h"
 
-#include <random>
 #include <vector>
 
 #include "fewter/simd/every_target_internal.h"
 #include "fewter/simd/pq_scan.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 namespace fewter::simd {
 namespace {
 
-class PqTablesTest : public EveryTarget {
- protected:
-  std::vector<float> RandomFloats(size_t n) {
-    std::normal_distribution<float> normal;
-    std::vector<float> values(n);
-    for (float& v : values) v = normal(generator_);
-    return values;
-  }
-
-  std::vector<uint8_t> RandomBytes(size_t n) {
-    std::vector<uint8_t> bytes(n);
-    for (uint8_t& b : bytes) b = static_cast<uint8_t>(generator_());
-    return bytes;
-  }
-
- private:
-  std::mt19937 generator_{3};
-};
+class PqTablesTest : public EveryTarget, public RandomData {};
 
 TEST_P(PqTablesTest, TablesOfSeveralQueriesAreThoseOfEach) {
   for (size_t sub_dimension : {1, 3, 8}) {

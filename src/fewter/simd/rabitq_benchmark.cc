@@ -1,4 +1,3 @@
-#include <random>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -6,19 +5,13 @@
 #include "fewter/simd/hadamard.h"
 #include "fewter/simd/rabitq_ex_codes.h"
 #include "fewter/simd/rabitq_scan.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 /// What a RaBitQ search is made of: turning a query, filling its tables, scanning bits, and the rows that are looked at
 /// more closely.
 
 namespace fewter::simd {
 namespace {
-
-std::vector<uint8_t> RandomBytes(size_t n) {
-  std::mt19937 generator(5);
-  std::vector<uint8_t> bytes(n);
-  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(generator());
-  return bytes;
-}
 
 void BM_Rotate(benchmark::State& state) {
   const auto d = static_cast<size_t>(state.range(0));
@@ -50,8 +43,8 @@ void BM_Tables(benchmark::State& state) {
 void BM_Scan(benchmark::State& state) {
   const auto num_blocks = static_cast<size_t>(state.range(0)) / kRabitqBlockRows;
   const auto d = static_cast<size_t>(state.range(1));
-  const std::vector<uint8_t> codes = RandomBytes(num_blocks * kRabitqBlockRows * d / 8);
-  const std::vector<uint8_t> table = RandomBytes(4 * d);
+  const std::vector<uint8_t> codes = RandomData().RandomBytes(num_blocks * kRabitqBlockRows * d / 8);
+  const std::vector<uint8_t> table = RandomData().RandomBytes(4 * d);
   const RabitqByteTable tables = {table.data(), state.range(2) != 0 ? table.data() : nullptr, 1, 0};
   std::vector<float> out(num_blocks * kRabitqBlockRows);
   for (auto _ : state) {
@@ -80,7 +73,7 @@ void BM_ExDot(benchmark::State& state) {
   const size_t num_blocks = static_cast<size_t>(state.range(0)) / kRabitqExBlock;
   const auto bits = static_cast<uint32_t>(state.range(1));
   constexpr size_t kRows = 64;
-  const std::vector<uint8_t> codes = RandomBytes(kRows * num_blocks * 8 * bits);
+  const std::vector<uint8_t> codes = RandomData().RandomBytes(kRows * num_blocks * 8 * bits);
   const std::vector<float> query(num_blocks * kRabitqExBlock, 0.5f);
   size_t row = 0;
   for (auto _ : state) {

@@ -1,24 +1,20 @@
 #include "fewter/simd/rabitq_ex_codes.h"
 
 #include <cmath>
-#include <random>
 #include <vector>
 
 #include "fewter/simd/every_target_internal.h"
 #include "fewter/simd/rabitq_ex_places_internal.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 namespace fewter::simd {
 namespace {
 
-class RabitqExCodesTest : public EveryTarget {
- protected:
-  std::mt19937 generator_{17};
-};
+class RabitqExCodesTest : public EveryTarget, public RandomData {};
 
 TEST_P(RabitqExCodesTest, EveryElementIsFoundAtItsPlace) {
   for (uint32_t bits = 1; bits <= 8; ++bits) {
-    std::vector<uint8_t> codes(1 + 8 * bits);
-    for (uint8_t& byte : codes) byte = static_cast<uint8_t>(generator_());
+    const std::vector<uint8_t> codes = RandomBytes(1 + 8 * bits);
     for (size_t i = 0; i < kRabitqExBlock; ++i) {
       std::vector<float> query(1 + kRabitqExBlock, 0);
       query[1 + i] = 1;
@@ -42,13 +38,10 @@ TEST_P(RabitqExCodesTest, EveryBitCounts) {
 }
 
 TEST_P(RabitqExCodesTest, SumsAgreeOverManyBlocks) {
-  std::normal_distribution<float> normal;
   for (uint32_t bits = 1; bits <= 8; ++bits) {
     for (size_t num_blocks : {0, 1, 2, 3, 6, 12, 24}) {
-      std::vector<uint8_t> codes(num_blocks * 8 * bits);
-      for (uint8_t& byte : codes) byte = static_cast<uint8_t>(generator_());
-      std::vector<float> query(num_blocks * kRabitqExBlock);
-      for (float& value : query) value = normal(generator_);
+      const std::vector<uint8_t> codes = RandomBytes(num_blocks * 8 * bits);
+      const std::vector<float> query = RandomFloats(num_blocks * kRabitqExBlock);
       double sum = 0, magnitude = 1;
       for (size_t i = 0; i < query.size(); ++i) {
         const double term = double{query[i]} * ExCodeOf(codes.data() + i / 64 * 8 * bits, bits, i % 64);

@@ -1,25 +1,21 @@
 #include "fewter/simd/rabitq_rest.h"
 
-#include <random>
 #include <vector>
 
 #include "fewter/simd/every_target_internal.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 namespace fewter::simd {
 namespace {
 
-using RabitqRestTest = EveryTarget;
+class RabitqRestTest : public EveryTarget, public RandomData {};
 
 TEST_P(RabitqRestTest, EveryRowHasTheSumOfItsEntries) {
-  std::mt19937 generator(11);
-  std::normal_distribution<float> normal;
   for (const size_t code_bytes : {1, 2, 3, 48, 97}) {
-    std::vector<float> table(32 * code_bytes);
-    for (float& entry : table) entry = normal(generator);
+    const std::vector<float> table = RandomFloats(32 * code_bytes);
     for (size_t n = 0; n < 32; ++n) {
       // Just as many, so that a sanitizer sees reads beyond them.
-      std::vector<uint8_t> codes(n * code_bytes);
-      for (uint8_t& code : codes) code = static_cast<uint8_t>(generator());
+      const std::vector<uint8_t> codes = RandomBytes(n * code_bytes);
       std::vector<float> out(n + 1, -7);
       RabitqScanRest(table.data(), codes.data(), n, code_bytes, out.data());
       for (size_t i = 0; i < n; ++i) {

@@ -3,32 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include "fewter/simd/every_target_internal.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 namespace fewter::simd {
 namespace {
 
-class RabitqScanTest : public EveryTarget {
- protected:
-  std::vector<float> RandomFloats(size_t n) {
-    std::normal_distribution<float> normal;
-    std::vector<float> values(n);
-    for (float& v : values) v = normal(generator_);
-    return values;
-  }
-
-  std::vector<uint8_t> RandomBytes(size_t n) {
-    std::vector<uint8_t> bytes(n);
-    for (uint8_t& b : bytes) b = static_cast<uint8_t>(generator_());
-    return bytes;
-  }
-
- private:
-  std::mt19937 generator_{23};
-};
+class RabitqScanTest : public EveryTarget, public RandomData {};
 
 // The code of a group of four in a row of a block, as the header says.
 uint32_t CodeOf(const uint8_t* block, size_t row, size_t group) {

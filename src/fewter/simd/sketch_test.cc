@@ -8,21 +8,14 @@
 #include <vector>
 
 #include "fewter/simd/every_target_internal.h"
+#include "fewter/simd/random_test_data_internal.h"
 
 namespace fewter::simd {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-using SketchTest = EveryTarget;
-
-std::vector<float> RandomFloats(size_t n, uint32_t seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(n);
-  for (float& v : values) v = normal(generator);
-  return values;
-}
+class SketchTest : public EveryTarget, public RandomData {};
 
 struct Sketched {
   std::vector<uint8_t> bytes;
@@ -48,7 +41,7 @@ double ErrorOf(const std::vector<float>& row, const Sketched& sketch) {
 TEST_P(SketchTest, TheErrorOfARowIsKnown) {
   for (size_t d : {1, 2, 15, 16, 17, 63, 64, 65, 127, 384, 1000}) {
     for (const float unit : {1.0f, 1e-6f, 3e10f}) {
-      auto row = RandomFloats(d, static_cast<uint32_t>(d));
+      auto row = RandomFloats(d);
       for (float& v : row) v *= unit;
       const Sketched sketch = SketchOf(row);
       const double error = ErrorOf(row, sketch);
