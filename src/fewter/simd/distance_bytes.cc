@@ -89,18 +89,18 @@ uint32_t SumOfSquares(const uint8_t* values, size_t n) {
   return sum;
 }
 
-// Rows are asked for so many bytes before they are looked at.
-constexpr size_t kBytesAhead = 2048;
+// Picked rows are asked for about so many bytes before they are looked at.
+constexpr size_t kPickedBytesAhead = 2048;
 
 template <class RowsType>
 HWY_INLINE void SquaredByteDifferencesOfRows(const uint8_t* query, const RowsType& rows, size_t num_rows,
                                              size_t dimension, float* out) {
-  const size_t ahead = std::clamp<size_t>(kBytesAhead / std::max<size_t>(dimension, 1), 1, 16);
+  const size_t ahead = std::clamp<size_t>(kPickedBytesAhead / std::max<size_t>(dimension, 1), 1, 16);
   const uint32_t query_squared = SumOfSquares(query, dimension);
   rows.PrefetchFirst(ahead);
   for (size_t i = 0; i < num_rows; ++i) {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): it may lie past the end, where no pointer may be computed.
-    PrefetchAll(reinterpret_cast<const void*>(rows.AddressOf(i + ahead)), dimension);
+    PrefetchAll(reinterpret_cast<const void*>(rows.AheadOf(i, ahead)), dimension);
     out[i] = static_cast<float>(SquaredByteDifferences(query, rows[i], dimension, query_squared));
   }
 }

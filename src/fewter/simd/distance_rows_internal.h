@@ -28,16 +28,18 @@ HWY_BEFORE_NAMESPACE();
 namespace fewter::simd::HWY_NAMESPACE {
 namespace {
 
-// The rows to look at: one after another, or picked. Each knows where the row lies that comes `n` later, for it to be
-// asked for: the processor's own prefetching stops at page boundaries; this is worth a tenth to a fifth beyond the
-// first-level cache. An address past the end is harmless.
+// The rows to look at: one after another, or picked. Each knows what to ask for while a row is looked at, since the
+// processor's own prefetching stops at page boundaries: what lies so far behind it that memory has answered by the time
+// it is needed, or the picked row that comes `rows_later`. An address past the end is harmless.
+constexpr size_t kBytesAhead = 8192;
+
 template <class Element>
 class ConsecutiveRows {
  public:
   ConsecutiveRows(const Element* rows, size_t dimension) : rows_(rows), dimension_(dimension) {}
   HWY_INLINE const Element* operator[](size_t i) const { return rows_ + i * dimension_; }
-  HWY_INLINE uintptr_t AddressOf(size_t i) const {
-    return reinterpret_cast<uintptr_t>(rows_) + i * dimension_ * sizeof(Element);
+  HWY_INLINE uintptr_t AheadOf(size_t i, size_t) const {
+    return reinterpret_cast<uintptr_t>(rows_) + i * dimension_ * sizeof(Element) + kBytesAhead;
   }
   HWY_INLINE void PrefetchFirst(size_t) const {}
 
@@ -52,8 +54,8 @@ class PickedRows {
   PickedRows(const Element* rows, size_t dimension, const uint32_t* picks, size_t num_picks)
       : rows_(rows), dimension_(dimension), picks_(picks), num_picks_(num_picks) {}
   HWY_INLINE const Element* operator[](size_t i) const { return rows_ + picks_[i] * dimension_; }
-  HWY_INLINE uintptr_t AddressOf(size_t i) const {
-    return reinterpret_cast<uintptr_t>((*this)[std::min(i, num_picks_ - 1)]);
+  HWY_INLINE uintptr_t AheadOf(size_t i, size_t rows_later) const {
+    return reinterpret_cast<uintptr_t>((*this)[std::min(i + rows_later, num_picks_ - 1)]);
   }
   HWY_INLINE void PrefetchFirst(size_t n) const {
     for (size_t i = 0; i < std::min(n, num_picks_); ++i) PrefetchAll((*this)[i], dimension_ * sizeof(Element));
@@ -66,9 +68,12 @@ class PickedRows {
   size_t num_picks_;
 };
 
-HWY_INLINE void PrefetchAddress(uintptr_t address) {
-  // It may lie past the end, where no pointer may be computed.
-  hwy::Prefetch(reinterpret_cast<const char*>(address));  // NOLINT(performance-no-int-to-ptr)
+// All of [address, address + bytes), which may lie past the end, where no pointer may be computed.
+template <size_t bytes>
+HWY_INLINE void PrefetchAhead(uintptr_t address) {
+  for (size_t i = 0; i < bytes; i += kCacheLine) {
+    hwy::Prefetch(reinterpret_cast<const char*>(address + i));  // NOLINT(performance-no-int-to-ptr)
+  }
 }
 
 // Rows by their numbers, those beyond the last being the last again; `kWhole` promises that there are none beyond it.
@@ -83,15 +88,16 @@ HWY_INLINE void FourRows(const SumOf<Element>* HWY_RESTRICT query, const RowsTyp
                          size_t dimension, float* HWY_RESTRICT out) {
   const TagOf<Element> tag;
   const size_t lanes = hn::Lanes(tag);
+  constexpr size_t kStepBytes = 2 * hn::MaxLanes(tag) * sizeof(Element);
   const Element *row0 = rows[row], *row1 = rows[AtMost<kWhole>(row + 1, last)];
   const Element *row2 = rows[AtMost<kWhole>(row + 2, last)], *row3 = rows[AtMost<kWhole>(row + 3, last)];
-  const uintptr_t next[4] = {rows.AddressOf(row + 4), rows.AddressOf(row + 5), rows.AddressOf(row + 6),
-                             rows.AddressOf(row + 7)};
+  const uintptr_t ahead[4] = {rows.AheadOf(row, 4), rows.AheadOf(row + 1, 4), rows.AheadOf(row + 2, 4),
+                              rows.AheadOf(row + 3, 4)};
   auto even0 = hn::Zero(tag), even1 = hn::Zero(tag), even2 = hn::Zero(tag), even3 = hn::Zero(tag);
   auto odd0 = hn::Zero(tag), odd1 = hn::Zero(tag), odd2 = hn::Zero(tag), odd3 = hn::Zero(tag);
   size_t i = 0;
   for (; i + 2 * lanes <= dimension; i += 2 * lanes) {
-    for (const uintptr_t address : next) PrefetchAddress(address + i * sizeof(Element));
+    for (const uintptr_t address : ahead) PrefetchAhead<kStepBytes>(address + i * sizeof(Element));
     const auto q0 = hn::LoadU(tag, query + i), q1 = hn::LoadU(tag, query + i + lanes);
     even0 = Term::Add(q0, LoadNumbers(tag, row0 + i), even0);
     odd0 = Term::Add(q1, LoadNumbers(tag, row0 + i + lanes), odd0);
@@ -129,63 +135,62 @@ HWY_INLINE void SumRows(const SumOf<Element>* query, const RowsType& rows, size_
   std::copy_n(sums, num_rows - row, out + row);
 }
 
-// The inner products of two rows with the query and with themselves, in one pass.
-template <class T>
-struct DotsAndNorms {
-  T dot0, dot1, norm0, norm1;
-};
-
-template <bool kWhole, class Element, class RowsType>
-HWY_INLINE DotsAndNorms<SumOf<Element>> TwoDotsAndNorms(const SumOf<Element>* HWY_RESTRICT query, const RowsType& rows,
-                                                        size_t row, size_t last, size_t dimension) {
-  const TagOf<Element> tag;
-  const size_t lanes = hn::Lanes(tag);
-  const Element *row0 = rows[row], *row1 = rows[AtMost<kWhole>(row + 1, last)];
-  const uintptr_t next0 = rows.AddressOf(row + 2), next1 = rows.AddressOf(row + 3);
-  auto dot0 = hn::Zero(tag), dot1 = hn::Zero(tag), odd_dot0 = hn::Zero(tag), odd_dot1 = hn::Zero(tag);
-  auto norm0 = hn::Zero(tag), norm1 = hn::Zero(tag), odd_norm0 = hn::Zero(tag), odd_norm1 = hn::Zero(tag);
-  size_t i = 0;
-  for (; i + 2 * lanes <= dimension; i += 2 * lanes) {
-    PrefetchAddress(next0 + i * sizeof(Element));
-    PrefetchAddress(next1 + i * sizeof(Element));
-    const auto q = hn::LoadU(tag, query + i), odd_q = hn::LoadU(tag, query + i + lanes);
-    const auto x0 = LoadNumbers(tag, row0 + i), odd_x0 = LoadNumbers(tag, row0 + i + lanes);
-    const auto x1 = LoadNumbers(tag, row1 + i), odd_x1 = LoadNumbers(tag, row1 + i + lanes);
-    dot0 = hn::MulAdd(q, x0, dot0);
-    dot1 = hn::MulAdd(q, x1, dot1);
-    norm0 = hn::MulAdd(x0, x0, norm0);
-    norm1 = hn::MulAdd(x1, x1, norm1);
-    odd_dot0 = hn::MulAdd(odd_q, odd_x0, odd_dot0);
-    odd_dot1 = hn::MulAdd(odd_q, odd_x1, odd_dot1);
-    odd_norm0 = hn::MulAdd(odd_x0, odd_x0, odd_norm0);
-    odd_norm1 = hn::MulAdd(odd_x1, odd_x1, odd_norm1);
-  }
-  return {AddTail<Product>(query, row0, i, dimension, Sum(tag, hn::Add(dot0, odd_dot0))),
-          AddTail<Product>(query, row1, i, dimension, Sum(tag, hn::Add(dot1, odd_dot1))),
-          AddTail<Product>(row0, row0, i, dimension, Sum(tag, hn::Add(norm0, odd_norm0))),
-          AddTail<Product>(row1, row1, i, dimension, Sum(tag, hn::Add(norm1, odd_norm1)))};
-}
-
 // Two divisions, as the product of two small norms could underflow.
 template <class T>
 HWY_INLINE float CosineDistance(T dot, T query_norm, T norm_squared) {
   return static_cast<float>(1 - dot / query_norm / std::sqrt(norm_squared));
 }
 
+// As FourRows, but the inner products with the query and with the rows themselves, in one pass.
+template <bool kWhole, class Element, class RowsType>
+HWY_INLINE void FourCosines(const SumOf<Element>* HWY_RESTRICT query, SumOf<Element> query_norm, const RowsType& rows,
+                            size_t row, size_t last, size_t dimension, float* HWY_RESTRICT out) {
+  const TagOf<Element> tag;
+  const size_t lanes = hn::Lanes(tag);
+  constexpr size_t kStepBytes = hn::MaxLanes(tag) * sizeof(Element);
+  const Element *row0 = rows[row], *row1 = rows[AtMost<kWhole>(row + 1, last)];
+  const Element *row2 = rows[AtMost<kWhole>(row + 2, last)], *row3 = rows[AtMost<kWhole>(row + 3, last)];
+  const uintptr_t ahead[4] = {rows.AheadOf(row, 4), rows.AheadOf(row + 1, 4), rows.AheadOf(row + 2, 4),
+                              rows.AheadOf(row + 3, 4)};
+  auto dot0 = hn::Zero(tag), dot1 = hn::Zero(tag), dot2 = hn::Zero(tag), dot3 = hn::Zero(tag);
+  auto norm0 = hn::Zero(tag), norm1 = hn::Zero(tag), norm2 = hn::Zero(tag), norm3 = hn::Zero(tag);
+  size_t i = 0;
+  for (; i + lanes <= dimension; i += lanes) {
+    for (const uintptr_t address : ahead) PrefetchAhead<kStepBytes>(address + i * sizeof(Element));
+    const auto q = hn::LoadU(tag, query + i);
+    const auto x0 = LoadNumbers(tag, row0 + i), x1 = LoadNumbers(tag, row1 + i);
+    const auto x2 = LoadNumbers(tag, row2 + i), x3 = LoadNumbers(tag, row3 + i);
+    dot0 = hn::MulAdd(q, x0, dot0);
+    dot1 = hn::MulAdd(q, x1, dot1);
+    dot2 = hn::MulAdd(q, x2, dot2);
+    dot3 = hn::MulAdd(q, x3, dot3);
+    norm0 = hn::MulAdd(x0, x0, norm0);
+    norm1 = hn::MulAdd(x1, x1, norm1);
+    norm2 = hn::MulAdd(x2, x2, norm2);
+    norm3 = hn::MulAdd(x3, x3, norm3);
+  }
+  const auto cosine = [&](const Element* x, auto dot, auto norm) HWY_ATTR {
+    return CosineDistance(AddTail<Product>(query, x, i, dimension, Sum(tag, dot)), query_norm,
+                          AddTail<Product>(x, x, i, dimension, Sum(tag, norm)));
+  };
+  out[0] = cosine(row0, dot0, norm0);
+  out[1] = cosine(row1, dot1, norm1);
+  out[2] = cosine(row2, dot2, norm2);
+  out[3] = cosine(row3, dot3, norm3);
+}
+
 template <class Element, class RowsType>
 HWY_INLINE void CosineRows(const SumOf<Element>* query, const RowsType& rows, size_t num_rows, size_t dimension,
                            float* out) {
-  const auto query_norm = std::sqrt(Pair<Product>(query, query, dimension));
-  rows.PrefetchFirst(2);
+  const auto norm = std::sqrt(Pair<Product>(query, query, dimension));
+  rows.PrefetchFirst(4);
   size_t row = 0;
-  for (; row + 2 <= num_rows; row += 2) {
-    const auto sums = TwoDotsAndNorms<true, Element>(query, rows, row, row + 1, dimension);
-    out[row] = CosineDistance(sums.dot0, query_norm, sums.norm0);
-    out[row + 1] = CosineDistance(sums.dot1, query_norm, sums.norm1);
-  }
+  for (; row + 4 <= num_rows; row += 4)
+    FourCosines<true, Element>(query, norm, rows, row, row + 3, dimension, out + row);
   if (row == num_rows) return;
-  const auto sums = TwoDotsAndNorms<false, Element>(query, rows, row, row, dimension);
-  out[row] = CosineDistance(sums.dot0, query_norm, sums.norm0);
+  float cosines[4];
+  FourCosines<false, Element>(query, norm, rows, row, num_rows - 1, dimension, cosines);
+  std::copy_n(cosines, num_rows - row, out + row);
 }
 
 template <class Term, class Element>
