@@ -105,6 +105,9 @@ def vector_table(rows, dimension, seed=0):
         columns[dtype + "_items_null"] = with_null_items(values, mask)
     # A few nulls, so that most pages have none.
     columns["few_items"] = with_null_items(vectors(rows, dimension, "float32", seed), share=0.2 / dimension / 100)
+    # None at all, under which the file has no values.
+    columns["null_items"] = with_null_items(np.zeros((rows, dimension), "float32"), share=1)
+    columns["null_items_null"] = with_null_items(np.zeros((rows, dimension), "float32"), mask, share=1)
     columns["same"] = fixed_size_list(np.ones((rows, dimension), "float32"))
     columns["all_null"] = fixed_size_list(np.ones((rows, dimension), "float32"), np.ones(rows, bool))
     return pa.table(columns)
@@ -262,7 +265,6 @@ def write_unsupported(fixtures):
         "text": pa.array([f"text {i}" for i in range(1000)]),
         "struct": pa.array([{"a": i, "b": float(i)} for i in range(1000)]),
         "nested": pa.array([[[i]] for i in range(1000)]),
-        "null_items": with_null_items(np.zeros((1000, 8), "float32"), share=1),
         "id": pa.array(np.arange(1000)),
     }
     for version in VERSIONS:

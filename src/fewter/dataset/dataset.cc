@@ -132,11 +132,6 @@ std::vector<std::string> Dataset::VectorIndexNames() const {
 
 arrow::Result<const lance::Field*> Dataset::FindColumn(const std::string& column) const {
   if (const lance::Field* field = manifest_->FindField(column)) return field;
-  const std::string parent = column.substr(0, column.find('.'));
-  if (parent != column && manifest_->FindField(parent) != nullptr) {
-    return arrow::Status::NotImplemented("column '", column, "' lies inside '", parent,
-                                         "'; only columns at the top level are searched");
-  }
   return arrow::Status::KeyError("the dataset has no column '", column, "'");
 }
 

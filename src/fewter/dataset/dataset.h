@@ -41,7 +41,7 @@ struct DatasetOptions {
 };
 
 struct SearchRequest {
-  /// The vector column.
+  /// The vector column; one inside a struct by its path, "struct.vector".
   std::string column;
   /// As many elements as the column's vectors have; all finite. For uint8 vectors whole numbers from 0 to 255. They are
   /// rounded to the column's type.

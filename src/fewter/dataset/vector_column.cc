@@ -59,10 +59,10 @@ arrow::Status CheckContainer(const lance::DataFile& file) {
       "data_storage_version of 2.0 or later, or search indexed rows only, without refining");
 }
 
-/// A column may have been renamed since the file was written; its id stays.
-arrow::Result<std::string> NameInFile(const lance::FileMetadata& file, const lance::Field& column) {
-  for (const auto& field : file.fields()) {
-    if (field.id == column.id) return field.name;
+/// A column, or a struct around it, may have been renamed since the file was written; its id stays.
+arrow::Result<std::string> PathInFile(const lance::FileMetadata& file, const lance::Field& column) {
+  for (size_t i = 0; i < file.fields().size(); ++i) {
+    if (file.fields()[i].id == column.id) return lance::PathOf(file.fields(), i);
   }
   return arrow::Status::Invalid(file.path(), ": no field with id ", column.id, " for column '", column.name, "'");
 }
@@ -88,7 +88,7 @@ arrow::Result<VectorColumn::OpenFile> VectorColumn::Open(const lance::Fragment& 
     ARROW_RETURN_NOT_OK(CheckContainer(*file));
     ARROW_ASSIGN_OR_RAISE(opened.reader,
                           OpenLanceFile(*store_, cache_, {file->path, file->size}, lance::IoKind::kData));
-    ARROW_ASSIGN_OR_RAISE(opened.column, NameInFile(opened.reader->metadata(), field_));
+    ARROW_ASSIGN_OR_RAISE(opened.column, PathInFile(opened.reader->metadata(), field_));
   }
   std::lock_guard lock(mutex_);
   return files_.emplace(fragment.id, std::move(opened)).first->second;

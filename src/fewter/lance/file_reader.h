@@ -37,8 +37,9 @@ class FileReader {
   /// A global buffer; buffers that lie within the metadata's tail need no request.
   arrow::Result<std::shared_ptr<arrow::Buffer>> ReadGlobalBuffer(uint32_t index);
 
-  /// Rows [start, start + length) of the named top-level columns, in the order named. The pages' bytes are fetched
-  /// together, neighbouring ranges in one request.
+  /// Rows [start, start + length) of the named columns, in the order named; one inside a struct by its path (see
+  /// FindField), and null where the struct is. The pages' bytes are fetched together, neighbouring ranges in one
+  /// request.
   ///
   /// KeyError for an unknown column; Invalid for rows past the end or malformed pages; NotImplemented, naming the
   /// column and the encoding, for encodings that vector index files do not use.

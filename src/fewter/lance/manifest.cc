@@ -361,6 +361,14 @@ arrow::Result<std::shared_ptr<Manifest>> Decode(ManifestFile* file) {
   return manifest;
 }
 
+/// A name as a part of a path.
+std::string Quoted(const std::string& name) {
+  if (name.find_first_of(".`") == std::string::npos) return name;
+  std::string quoted = "`";
+  for (const char c : name) quoted.append(c == '`' ? 2 : 1, c);
+  return quoted + "`";
+}
+
 /// A manifest's file as the listing shows it.
 struct ListedManifest {
   uint64_t version = 0;
@@ -428,10 +436,30 @@ bool Manifest::has_stable_row_ids() const {
   return (reader_feature_flags & kStableRowIdsFlag) != 0;
 }
 
-const Field* Manifest::FindField(std::string_view name) const {
-  const auto field =
-      std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.parent_id == -1 && f.name == name; });
-  return field == fields.end() ? nullptr : &*field;
+std::string PathOf(const std::vector<Field>& fields, size_t position) {
+  auto field = fields.begin() + static_cast<std::ptrdiff_t>(position);
+  if (field->parent_id == -1) return field->name;
+  std::string path = Quoted(field->name);
+  while (field->parent_id != -1) {
+    // Parents come before their children.
+    const auto parent =
+        std::find_if(fields.begin(), field, [&](const Field& one) { return one.id == field->parent_id; });
+    if (parent == field || parent->logical_type != "struct") return "";
+    path = Quoted(parent->name) + "." + path;
+    field = parent;
+  }
+  return path;
+}
+
+const Field* FindField(const std::vector<Field>& fields, std::string_view path) {
+  const auto at_top =
+      std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.parent_id == -1 && f.name == path; });
+  if (at_top != fields.end()) return &*at_top;
+  if (path.find('.') == std::string_view::npos) return nullptr;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    if (fields[i].parent_id != -1 && PathOf(fields, i) == path) return &fields[i];
+  }
+  return nullptr;
 }
 
 std::optional<uint64_t> ManifestVersion(std::string_view file_name) {

@@ -30,6 +30,14 @@ struct Field {
   std::map<std::string, std::string> metadata;
 };
 
+/// The field of that name: at the top level, or inside structs, by their names and its own joined by dots. A name with
+/// a dot or a backtick in it stands between backticks then, and a backtick in it twice, as Lance has it. Null if there
+/// is none, or if there is something else than structs around it. The fields in pre-order, of a table or of a file.
+const Field* FindField(const std::vector<Field>& fields, std::string_view path);
+
+/// What FindField finds the field by that stands there; empty if it finds none.
+std::string PathOf(const std::vector<Field>& fields, size_t position);
+
 /// One data file of a fragment; the field with id fields[i] is stored in file column column_indices[i].
 struct DataFile {
   /// Relative to the dataset's root, "data/…".
@@ -139,8 +147,8 @@ struct Manifest {
   uint64_t live_rows() const;
   uint64_t physical_rows() const;
   bool has_stable_row_ids() const;
-  /// The top-level field of that name, or null.
-  const Field* FindField(std::string_view name) const;
+  /// As the function of that name.
+  const Field* FindField(std::string_view column) const { return lance::FindField(fields, column); }
 };
 
 /// Reads the manifest of `version`, or of the latest version. One listing and, unless the manifest is larger than

@@ -134,6 +134,7 @@ TEST(Manifest, EveryFieldIsDecoded) {
   ASSERT_EQ(manifest->fields.size(), 2U);
   EXPECT_EQ(manifest->FindField("pair"), &manifest->fields[0]);
   EXPECT_EQ(manifest->FindField("a"), nullptr) << "not at the top level";
+  EXPECT_EQ(manifest->FindField("pair.a"), &manifest->fields[1]);
   EXPECT_EQ(manifest->fields[1].parent_id, 0);
   EXPECT_EQ(manifest->fields[1].logical_type, "float");
   EXPECT_TRUE(manifest->fields[1].nullable);

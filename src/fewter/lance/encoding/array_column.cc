@@ -78,8 +78,7 @@ class PlainRead {
     std::vector<ByteRange> ranges;
     for (const PageSlice& slice : slices_) {
       ARROW_ASSIGN_OR_RAISE(const PlainArray page, pages_->GetAs<PlainArray>(slice.page));
-      if (page.bits == 0) continue;
-      ranges.push_back(BytesOfValues(page.values, page.bits, slice.rows));
+      if (page.bits != 0) ranges.push_back(BytesOfValues(page.values, page.bits, slice.rows));
       if (page.validity) ranges.push_back(BytesOfValues(*page.validity, 1, slice.rows));
       if (page.item_validity) ranges.push_back(BytesOfValues(*page.item_validity, 1, ItemsOf(page, slice.rows)));
     }
@@ -93,20 +92,18 @@ class PlainRead {
     size_t position = 0;
     for (const PageSlice& slice : slices_) {
       ARROW_ASSIGN_OR_RAISE(const PlainArray page, pages_->GetAs<PlainArray>(slice.page));
+      ARROW_RETURN_NOT_OK(CheckType(page, type));
       if (page.bits == 0) {
-        ARROW_RETURN_NOT_OK(AppendNulls(slice.rows.length, out));
-        continue;
+        ARROW_RETURN_NOT_OK(AppendZeros(slice.rows.length, out));
+      } else {
+        ARROW_RETURN_NOT_OK(AppendValues(page.bits, slice.rows, bytes[position++], out));
       }
-      if (page.bits != type.bits()) {
-        return arrow::Status::Invalid("pages of one column with values of ", page.bits, " and of ", type.bits(),
-                                      " bits");
-      }
-      ARROW_RETURN_NOT_OK(AppendValues(page.bits, slice.rows, bytes[position++], out));
       if (page.validity) {
         AppendValidity(slice.rows, *bytes[position++], out);
       } else {
-        out->value_validity().Append(true, slice.rows.length);
+        out->value_validity().Append(page.bits != 0 || page.only_items_are_null, slice.rows.length);
       }
+      if (page.only_items_are_null) out->AppendNullItems(slice.rows.length, page.items);
       if (!page.item_validity) continue;
       const uint64_t first_bit = ItemsOf(page, slice.rows).start % 8;
       out->AppendItemValidity(bytes[position++]->data(), first_bit, slice.rows.length, page.items);
@@ -115,14 +112,24 @@ class PlainRead {
   }
 
  private:
-  static arrow::Status AppendNulls(uint64_t count, ColumnBuilder* out) {
+  static arrow::Status CheckType(const PlainArray& page, const ValueType& type) {
+    if (page.bits != 0 && page.bits != type.bits()) {
+      return arrow::Status::Invalid("pages of one column with values of ", page.bits, " and of ", type.bits(), " bits");
+    }
+    if ((page.item_validity || page.only_items_are_null) && page.items != type.num_items()) {
+      return arrow::Status::Invalid("pages of one column with values of ", page.items, " and of ", type.num_items(),
+                                    " items");
+    }
+    return arrow::Status::OK();
+  }
+
+  static arrow::Status AppendZeros(uint64_t count, ColumnBuilder* out) {
     if (count > kMaxNullBytes / out->value_bytes()) {
       return arrow::Status::Invalid("a page of ", count, " nulls of ", out->value_bytes(), " bytes, more than the ",
                                     kMaxNullBytes, " bytes allowed");
     }
     ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(count));
     std::memset(to, 0, count * out->value_bytes());
-    out->value_validity().Append(false, count);
     return arrow::Status::OK();
   }
 

@@ -89,9 +89,9 @@ class PlainParser {
         return Parse(message.some_nulls().values(), num_values, depth + 1);
       }
       case pb::v2_0::Nullable::kAllNulls:
-        if (is_vector_) return arrow::Status::NotImplemented("a page of vectors all of whose elements are null");
-        if (out_.validity) return NotSimple();
+        if (is_vector_ ? out_.item_validity || num_lists_ > 1 : out_.validity.has_value()) return NotSimple();
         out_.bits = 0;
+        out_.only_items_are_null = is_vector_;
         return arrow::Status::OK();
       default:
         return arrow::Status::Invalid("a nullable encoding without values");

@@ -19,6 +19,8 @@ namespace fewter::lance {
 struct PlainArray {
   /// Bits of one value; a whole vector for a fixed-size list. 0 if all are null, and then there is no buffer either.
   uint64_t bits = 0;
+  /// With 0 bits: not the vectors are null, but their items.
+  bool only_items_are_null = false;
   ByteRange values;
   /// A bit a value, set where there is one; absent if none is null.
   std::optional<ByteRange> validity;

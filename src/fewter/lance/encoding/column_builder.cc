@@ -84,6 +84,11 @@ arrow::Status ColumnBuilder::AppendValues(std::shared_ptr<arrow::Buffer> values)
   return arrow::Status::OK();
 }
 
+void ColumnBuilder::AppendNullItems(uint64_t count, uint64_t items) {
+  item_validity_.Append(true, (num_values_ - count) * items - item_validity_.length());
+  item_validity_.Append(false, count * items);
+}
+
 void ColumnBuilder::AppendItemValidity(const uint8_t* bits, uint64_t first_bit, uint64_t count, uint64_t items) {
   item_validity_.Append(true, (num_values_ - count) * items - item_validity_.length());
   for (uint64_t i = first_bit; i < first_bit + count * items; ++i) {

@@ -52,6 +52,8 @@ class ColumnBuilder {
   /// Whether the items of the last `count` vectors are valid: `items` bits a vector, from bit `first_bit` of `bits` on.
   /// Items for which this is not called are valid. Their values are kept as the file has them, null or not.
   void AppendItemValidity(const uint8_t* bits, uint64_t first_bit, uint64_t count, uint64_t items);
+  /// The same where none is valid.
+  void AppendNullItems(uint64_t count, uint64_t items);
 
   /// A row of the next `length` values. Invalid if an Arrow list array cannot hold them all.
   arrow::Status AppendList(uint64_t length, bool valid);

@@ -28,21 +28,14 @@ class ColumnCounter {
  public:
   explicit ColumnCounter(const FileMetadata& metadata) : fields_(metadata.fields()), version_(metadata.version()) {}
 
-  /// The columns of the field at `*position` and of all below it; moves `*position` past them.
-  uint64_t Count(size_t* position) const {
-    const size_t root = *position;
-    const size_t end = SubtreeEnd(root);
-    *position = end;
-    uint64_t columns = 0;
-    for (size_t i = root; i < end;) {
-      const bool is_opaque = IsOpaque(fields_[i]);
-      const bool is_leaf = is_opaque || i + 1 == end || fields_[i + 1].parent_id != fields_[i].id;
-      // Version 2.0 has a column for every field, later ones for leaves only.
-      if (is_leaf || version_ == FileVersion::kV2_0) ++columns;
-      i = is_opaque ? SubtreeEnd(i) : i + 1;
-    }
-    return columns;
+  /// Whether the field has a column of its own. Version 2.0 has one for every field, later ones for leaves only.
+  bool HasColumn(size_t position) const {
+    const bool is_leaf = IsOpaque(fields_[position]) || SubtreeEnd(position) == position + 1;
+    return is_leaf || version_ == FileVersion::kV2_0;
   }
+
+  /// The next field that may have a column.
+  size_t Next(size_t position) const { return IsOpaque(fields_[position]) ? SubtreeEnd(position) : position + 1; }
 
   /// The position after the last field below the one at `root`.
   size_t SubtreeEnd(size_t root) const {
@@ -89,15 +82,16 @@ arrow::Result<ColumnLocation> Describe(const FileMetadata& metadata, size_t posi
 
 }  // namespace
 
-arrow::Result<ColumnLocation> LocateColumn(const FileMetadata& metadata, const std::string& name) {
+arrow::Result<ColumnLocation> LocateColumn(const FileMetadata& metadata, const std::string& path) {
+  const Field* wanted = FindField(metadata.fields(), path);
+  if (wanted == nullptr) return arrow::Status::KeyError("no such column");
+  const auto position = static_cast<size_t>(wanted - metadata.fields().data());
   const ColumnCounter counter(metadata);
   uint64_t column = 0;
-  for (size_t position = 0; position < metadata.fields().size();) {
-    const Field& field = metadata.fields()[position];
-    if (field.name == name) return Describe(metadata, position, counter.SubtreeEnd(position), column);
-    column += counter.Count(&position);
-  }
-  return arrow::Status::KeyError("no such column");
+  size_t i = 0;
+  for (; i < position; i = counter.Next(i)) column += counter.HasColumn(i) ? 1 : 0;
+  if (i > position) return arrow::Status::NotImplemented("a field of a packed struct");
+  return Describe(metadata, position, counter.SubtreeEnd(position), column);
 }
 
 arrow::Result<std::shared_ptr<ColumnReader>> MakeColumnReader(std::shared_ptr<const FileMetadata> metadata,

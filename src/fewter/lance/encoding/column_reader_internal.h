@@ -12,7 +12,7 @@
 #include "fewter/lance/encoding/page_reader_internal.h"
 #include "fewter/lance/file_metadata.h"
 
-/// Reading rows of one top-level column, in steps so that the IO of many columns can be done at once.
+/// Reading rows of one column, in steps so that the IO of many columns can be done at once.
 
 namespace fewter::lance {
 
@@ -30,7 +30,7 @@ class ColumnRead {
   virtual arrow::Result<std::shared_ptr<arrow::Array>> Decode(Buffers bytes) = 0;
 };
 
-/// A top-level column of a file. Keeps what its pages need before they can be read. Thread safe.
+/// A column of a file. Keeps what its pages need before they can be read. Thread safe.
 class ColumnReader {
  public:
   virtual ~ColumnReader() = default;
@@ -41,12 +41,12 @@ class ColumnReader {
   virtual arrow::Result<std::unique_ptr<ColumnRead>> Start(RowRange rows) = 0;
 };
 
-/// Finds a column by the name of its top-level field. KeyError if there is none, NotImplemented if its type is not a
-/// primitive, a vector of primitives, or a list of one of these. Messages do not name the file or the column.
+/// Finds a column by the path of its field (see FindField). KeyError if there is none, NotImplemented if its type is
+/// not a primitive, a vector of primitives, or a list of one of these. Messages do not name the file or the column.
 arrow::Result<std::shared_ptr<ColumnReader>> MakeColumnReader(std::shared_ptr<const FileMetadata> metadata,
                                                               const std::string& name);
 
-/// Where a top-level field is stored, and what it is made of.
+/// Where a field is stored, and what it is made of.
 struct ColumnLocation {
   Field field;
   /// The type of the values: those of the lists if it is a list.
@@ -57,7 +57,7 @@ struct ColumnLocation {
   const ColumnMetadata* column = nullptr;
   const ColumnMetadata* item_column = nullptr;
 };
-arrow::Result<ColumnLocation> LocateColumn(const FileMetadata& metadata, const std::string& name);
+arrow::Result<ColumnLocation> LocateColumn(const FileMetadata& metadata, const std::string& path);
 
 /// Versions 2.1 and later.
 std::shared_ptr<ColumnReader> MakeStructuralColumnReader(std::shared_ptr<const FileMetadata> metadata,

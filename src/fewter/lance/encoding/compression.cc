@@ -37,8 +37,11 @@ arrow::Result<uint32_t> FlatWordWidth(const pb::v2_1::CompressiveEncoding& messa
 }
 
 arrow::Result<Compression> ParseFixedSizeList(const pb::v2_1::FixedSizeList& message, int depth) {
-  if (message.has_validity() && message.values().has_constant()) {
-    return arrow::Status::NotImplemented("a page of vectors all of whose elements are null");
+  if (message.has_validity() && message.values().has_constant() && !message.values().constant().has_value()) {
+    if (message.items_per_value() == 0 || message.items_per_value() > kMaxValueBits) {
+      return arrow::Status::Invalid("a fixed_size_list of ", message.items_per_value(), " items");
+    }
+    return Compression{FixedSizeListCompression{message.items_per_value(), 0, true}};
   }
   ARROW_ASSIGN_OR_RAISE(const Compression values, Parse(message.values(), depth + 1));
   FixedSizeListCompression list;

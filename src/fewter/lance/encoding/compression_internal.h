@@ -21,7 +21,8 @@ struct FlatCompression {
   uint32_t bits = 0;
 };
 
-/// Plain vectors; lists of lists are one list of all their values. `bits` is 8, 16, 32 or 64.
+/// Plain vectors; lists of lists are one list of all their values. `bits` is 8, 16, 32 or 64, or 0 if all items of all
+/// vectors are null, and have no values.
 struct FixedSizeListCompression {
   uint64_t num_items = 0;
   uint32_t bits = 0;
@@ -61,7 +62,7 @@ struct Compression {
                GeneralCompression>
       kind;
 
-  /// The bits of one decoded value, a whole vector for lists. At most 2^32.
+  /// The bits of one decoded value, a whole vector for lists; 0 if that has none. At most 2^32.
   uint64_t value_bits() const;
   /// If the values are vectors whose items may be null, how these lie; null otherwise.
   const FixedSizeListCompression* nullable_items() const {

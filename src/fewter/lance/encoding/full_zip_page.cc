@@ -48,6 +48,8 @@ class ZippedValue {
   /// Requires bytes() bytes.
   arrow::Status Append(const uint8_t* from, ColumnBuilder* out) const {
     ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(1));
+    // Items without values, which are all null, are zero.
+    if (value_bytes_ == 0) std::memset(to, 0, out->value_bytes());
     std::memcpy(to, from + validity_bytes_, value_bytes_);
     if (!is_plain()) out->AppendItemValidity(from, 0, 1, num_items_);
     return arrow::Status::OK();

@@ -1,9 +1,14 @@
 #include "fewter/lance/encoding/levels_internal.h"
 
+#include <algorithm>
+
 #include "fewter/lance/proto/encodings_v2_1.pb.h"
 
 namespace fewter::lance {
 namespace {
+
+/// Structs in one another; more is nobody's.
+constexpr size_t kMaxLayers = 16;
 
 /// Walks over levels and cuts them into lists.
 class ListWalker {
@@ -75,7 +80,7 @@ class ListWalker {
 
 arrow::Result<LevelMeaning> LevelMeaning::FromLayers(std::span<const int> layers) {
   LevelMeaning meaning;
-  if (layers.empty() || layers.size() > 2) {
+  if (layers.empty() || layers.size() > kMaxLayers) {
     return arrow::Status::NotImplemented("values nested ", layers.size(), " layers deep");
   }
   if (layers[0] == pb::v2_1::NULLABLE_ITEM) {
@@ -84,6 +89,16 @@ arrow::Result<LevelMeaning> LevelMeaning::FromLayers(std::span<const int> layers
     return arrow::Status::NotImplemented("an innermost layer of kind ", layers[0]);
   }
   if (layers.size() == 1) return meaning;
+  const auto is_struct = [](int layer) {
+    return layer == pb::v2_1::ALL_VALID_ITEM || layer == pb::v2_1::NULLABLE_ITEM;
+  };
+  if (std::all_of(layers.begin() + 1, layers.end(), is_struct)) {
+    // A value inside a null struct is there, and is null by another level.
+    meaning.max_definition +=
+        static_cast<uint16_t>(std::count(layers.begin() + 1, layers.end(), pb::v2_1::NULLABLE_ITEM));
+    return meaning;
+  }
+  if (layers.size() > 2) return arrow::Status::NotImplemented("lists and structs in one another");
   meaning.is_list = true;
   switch (layers[1]) {
     case pb::v2_1::ALL_VALID_LIST:

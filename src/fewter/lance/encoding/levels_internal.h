@@ -25,7 +25,8 @@ struct LevelMeaning {
   uint16_t empty_list = 0;
   uint16_t max_definition = 0;
 
-  /// From a message's layers, innermost first. NotImplemented for anything but values and one level of lists of them.
+  /// From a message's layers, innermost first. NotImplemented for anything but values, in structs or not, and
+  /// one level of lists of them.
   static arrow::Result<LevelMeaning> FromLayers(std::span<const int> layers);
 
   /// Whether there is a value where this level stands: it has one even if it is null.

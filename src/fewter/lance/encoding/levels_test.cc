@@ -48,10 +48,22 @@ TEST(LevelsTest, LayersTakeLevelsFromTheItemOutwards) {
   EXPECT_EQ(Meaning({ALL_VALID_ITEM, EMPTYABLE_LIST}).empty_list, 1);
 }
 
+TEST(LevelsTest, NullStructsAreOneMoreLevel) {
+  const LevelMeaning meaning = Meaning({NULLABLE_ITEM, ALL_VALID_ITEM, NULLABLE_ITEM});
+  EXPECT_FALSE(meaning.is_list);
+  EXPECT_EQ(meaning.null_value, 1);
+  EXPECT_EQ(meaning.max_definition, 2);
+  EXPECT_EQ(Meaning({ALL_VALID_ITEM, ALL_VALID_ITEM}).max_definition, 0);
+}
+
 TEST(LevelsTest, OtherNestingIsRefused) {
-  const std::vector<std::vector<int>> refused = {
-      {},   {ALL_VALID_LIST},    {ALL_VALID_ITEM, NULLABLE_ITEM}, {ALL_VALID_ITEM, ALL_VALID_LIST, ALL_VALID_LIST}, {0},
-      {99}, {ALL_VALID_ITEM, 99}};
+  const std::vector<std::vector<int>> refused = {{},
+                                                 {ALL_VALID_LIST},
+                                                 {ALL_VALID_ITEM, ALL_VALID_LIST, NULLABLE_ITEM},
+                                                 {ALL_VALID_ITEM, ALL_VALID_LIST, ALL_VALID_LIST},
+                                                 {0},
+                                                 {99},
+                                                 {ALL_VALID_ITEM, 99}};
   for (const auto& layers : refused) EXPECT_TRUE(LevelMeaning::FromLayers(layers).status().IsNotImplemented());
 }
 

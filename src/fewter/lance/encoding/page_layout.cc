@@ -54,6 +54,8 @@ arrow::Result<PageLayout> ParseMiniBlock(const pb::v2_1::MiniBlockLayout& messag
   ARROW_ASSIGN_OR_RAISE(layout.repetition, ParseLevels(message.has_rep_compression(), message.rep_compression()));
   ARROW_ASSIGN_OR_RAISE(layout.definition, ParseLevels(message.has_def_compression(), message.def_compression()));
   ARROW_ASSIGN_OR_RAISE(layout.values, ParseCompression(message.value_compression()));
+  if (layout.values.value_bits() == 0)
+    return arrow::Status::NotImplemented("a mini-block page of nothing but null items");
   ARROW_RETURN_NOT_OK(ParseDictionary(message, &layout));
   layout.num_value_buffers = message.num_buffers();
   if (layout.num_value_buffers == 0 || layout.num_value_buffers > kMaxValueBuffers) {
@@ -126,7 +128,10 @@ struct BitsOf {
   std::optional<uint64_t> operator()(const MiniBlockLayout& layout) const {
     return layout.dictionary ? layout.dictionary->value_bits() : layout.values.value_bits();
   }
-  std::optional<uint64_t> operator()(const FullZipLayout& layout) const { return layout.values.value_bits(); }
+  std::optional<uint64_t> operator()(const FullZipLayout& layout) const {
+    const uint64_t bits = layout.values.value_bits();
+    return bits == 0 ? std::nullopt : std::optional(bits);
+  }
   std::optional<uint64_t> operator()(const ConstantLayout&) const { return std::nullopt; }
 };
 

@@ -19,6 +19,13 @@ struct Opener {
   }
 };
 
+/// How the null items of a page's vectors lie; null if none can be null.
+const FixedSizeListCompression* NullableItems(const PageLayout& layout) {
+  if (const auto* mini_block = std::get_if<MiniBlockLayout>(&layout)) return mini_block->values.nullable_items();
+  if (const auto* full_zip = std::get_if<FullZipLayout>(&layout)) return full_zip->values.nullable_items();
+  return nullptr;
+}
+
 }  // namespace
 
 uint64_t TotalSize(Buffers buffers) {
@@ -35,6 +42,11 @@ arrow::Result<std::shared_ptr<const PageReader>> OpenPage(const PageLayout& layo
                                                           const ValueType& type, Buffers opening) {
   if (const auto bits = ValueBits(layout); bits && *bits != type.bits()) {
     return arrow::Status::Invalid("pages of one column with values of ", *bits, " and of ", type.bits(), " bits");
+  }
+  const auto* nullable = NullableItems(layout);
+  if (nullable != nullptr && nullable->num_items != type.num_items()) {
+    return arrow::Status::Invalid("pages of one column with values of ", nullable->num_items, " and of ",
+                                  type.num_items(), " items");
   }
   return std::visit(Opener{page, type, opening}, layout);
 }

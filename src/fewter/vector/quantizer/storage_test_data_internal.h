@@ -201,25 +201,37 @@ inline std::shared_ptr<arrow::RecordBatch> RabitqRows(uint32_t code_dimension, u
   return rows;
 }
 
-inline TestPartition RabitqTestPartition(uint32_t num_bits, uint32_t dimension, size_t num_rows) {
-  RabitqMetadata metadata{.num_bits = num_bits, .code_dimension = dimension};
-  metadata.estimator = RabitqEstimator::kRawQuery;
-  metadata.rotation = RabitqRotation::kHadamard;
-  metadata.signs = RandomBytes(dimension / 2, 1);
-  return TestPartitionOf(OrDie(MakeRabitqQuantizer(metadata, dimension, nullptr)),
-                         RabitqRows(dimension, num_bits - 1, num_rows));
+/// With a rotation of its kind, over rows of one-bit elements and ex codes.
+inline TestPartition RabitqTestPartitionOf(RabitqMetadata metadata, uint32_t dimension, uint32_t code_dimension,
+                                           uint32_t ex_bits, size_t num_rows) {
+  std::shared_ptr<arrow::FloatArray> matrix;
+  if (metadata.rotation == RabitqRotation::kHadamard) {
+    metadata.code_dimension = code_dimension;
+    metadata.signs = RandomBytes(code_dimension / 2, 1);
+  } else {
+    metadata.matrix_position = 2;
+    matrix = std::static_pointer_cast<arrow::FloatArray>(ArrayOver(
+        arrow::float32(), arrow::Buffer::FromVector(RandomFloats(size_t{code_dimension} * code_dimension, 1))));
+  }
+  return TestPartitionOf(OrDie(MakeRabitqQuantizer(metadata, dimension, matrix)),
+                         RabitqRows(code_dimension, ex_bits, num_rows));
 }
 
-/// As releases before 8.0 wrote it: residuals of the query, rotated by a matrix.
-inline TestPartition OldRabitqTestPartition(uint32_t num_bits, uint32_t dimension, size_t num_rows) {
-  const uint32_t code_dimension = dimension * num_bits;
-  const auto matrix = std::static_pointer_cast<arrow::FloatArray>(
-      ArrayOver(arrow::float32(), arrow::Buffer::FromVector(RandomFloats(size_t{code_dimension} * code_dimension, 1))));
+inline TestPartition RabitqTestPartition(uint32_t num_bits, uint32_t dimension, size_t num_rows,
+                                         RabitqRotation rotation = RabitqRotation::kHadamard) {
+  RabitqMetadata metadata{.num_bits = num_bits};
+  metadata.estimator = RabitqEstimator::kRawQuery;
+  metadata.rotation = rotation;
+  return RabitqTestPartitionOf(metadata, dimension, dimension, num_bits - 1, num_rows);
+}
+
+/// As releases before 8.0 wrote it: residuals of the query, at first rotated by a matrix.
+inline TestPartition OldRabitqTestPartition(uint32_t num_bits, uint32_t dimension, size_t num_rows,
+                                            RabitqRotation rotation = RabitqRotation::kMatrix) {
   RabitqMetadata metadata{.num_bits = num_bits};
   metadata.packed = false;
-  metadata.matrix_position = 2;
-  return TestPartitionOf(OrDie(MakeRabitqQuantizer(metadata, dimension, matrix)),
-                         RabitqRows(code_dimension, 0, num_rows));
+  metadata.rotation = rotation;
+  return RabitqTestPartitionOf(metadata, dimension, dimension * num_bits, 0, num_rows);
 }
 
 /// A small one of every storage that there is. What all storages must have in common is tested over this list.
@@ -241,7 +253,10 @@ inline constexpr NamedTestPartition kTestPartitions[] = {
      [](size_t n) { return PqTestPartition(8, 3, 6, n, StorageLayout::kScan, RandomFloats(6, 4).data()); }},
     {"RaBitQ of 1 bit", [](size_t n) { return RabitqTestPartition(1, 24, n); }},
     {"RaBitQ of 4 bits", [](size_t n) { return RabitqTestPartition(4, 8, n); }},
-    {"RaBitQ of 2 bits by a matrix", [](size_t n) { return OldRabitqTestPartition(2, 8, n); }},
+    {"RaBitQ of 5 bits by a matrix", [](size_t n) { return RabitqTestPartition(5, 16, n, RabitqRotation::kMatrix); }},
+    {"RaBitQ of residuals by a matrix", [](size_t n) { return OldRabitqTestPartition(2, 8, n); }},
+    {"RaBitQ of residuals by transforms",
+     [](size_t n) { return OldRabitqTestPartition(2, 16, n, RabitqRotation::kHadamard); }},
     {"PQ of 8 bits for graphs", [](size_t n) { return PqTestPartition(8, 3, 6, n, StorageLayout::kRandomAccess); }},
     {"PQ of 4 bits for graphs", [](size_t n) { return PqTestPartition(4, 4, 8, n, StorageLayout::kRandomAccess); }},
 };
