@@ -299,8 +299,10 @@ TEST(ObjectStore, ARemoteFileThatIsShorterOrMissingIsFoundWhenItIsRead) {
 TEST(ObjectStore, IdentityOfARemoteFolderKeepsTheServerButNoSecrets) {
   auto made =
       ObjectStore::Open("s3://KEY:SEC%2FRET@bucket/some/table?region=eu-west-1&endpoint_override=localhost%3A9000");
+  // An Arrow that was built without S3 says so.
   if (made.status().message().find("Unrecognized filesystem type") != std::string::npos) {
-    GTEST_SKIP() << "this Arrow was built without S3";
+    EXPECT_TRUE(made.status().IsInvalid());
+    return;
   }
   auto store = made.ValueOrDie();
   EXPECT_THAT(store->identity(), Not(HasSubstr("RET")));
