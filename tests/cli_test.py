@@ -61,7 +61,7 @@ def test_stats_are_the_last_line():
     done = query("--vector", QUERIES, "--nprobes", 16, "--json", "--stats")
     stats = lines(done)[-1]["stats"]
     assert stats["seconds"] > 0
-    assert set(stats["io"]) == {"manifest", "index", "data"}
+    assert set(stats["io"]) == {"manifest", "index", "data", "retries", "rounds", "seconds"}
     assert stats["io"]["manifest"]["requests"] == 2
     assert stats["io"]["index"]["bytes"] > 100_000
     assert stats["io"]["data"] == {"requests": 0, "bytes": 0}

@@ -2,7 +2,9 @@
 
 #include <concepts>
 #include <cstdint>
+#include <exception>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -33,6 +35,13 @@ using CachedValue = std::shared_ptr<const typename K::Value>;
 /// exception.
 template <typename Loader, typename K>
 concept ValueLoader = CacheKey<K> && std::is_invocable_r_v<arrow::Result<CachedValue<K>>, Loader&>;
+
+/// The same for several keys at once: given the places of those that are wanted of it, ascending, returns a result for
+/// each of them.
+template <typename Loader, typename K>
+concept ManyValuesLoader =
+    CacheKey<K> &&
+    std::is_invocable_r_v<std::vector<arrow::Result<CachedValue<K>>>, Loader&, const std::vector<size_t>&>;
 
 /// A backend and a namespace in it. Cheap to copy, thread safe.
 class Cache {
@@ -66,6 +75,15 @@ class Cache {
   /// The second half of GetOrLoad, for a caller whose Get has just missed; counts no other hit or miss.
   template <CacheKey K, ValueLoader<K> Loader>
   arrow::Result<CachedValue<K>> Load(const K& key, Loader&& loader) const;
+
+  /// Load for several keys: `loader` is called once, on this thread, for those that nobody else is loading, so that it
+  /// can read them together. Those that others are loading are waited for after that.
+  template <CacheKey K, ManyValuesLoader<K> Loader>
+  std::vector<arrow::Result<CachedValue<K>>> LoadMany(std::span<const K> keys, Loader&& loader) const;
+
+  /// GetMany, and LoadMany for those that are not there.
+  template <CacheKey K, ManyValuesLoader<K> Loader>
+  std::vector<arrow::Result<CachedValue<K>>> GetOrLoadMany(std::span<const K> keys, Loader&& loader) const;
 
   /// Which tiers hold the value, by their kinds, e.g. "memory", nearest first.
   template <CacheKey K>
@@ -107,6 +125,10 @@ class WeakCache {
   arrow::Result<CachedValue<K>> GetOrLoad(const K& key, Loader&& loader) const;
   template <CacheKey K, ValueLoader<K> Loader>
   arrow::Result<CachedValue<K>> Load(const K& key, Loader&& loader) const;
+  template <CacheKey K, ManyValuesLoader<K> Loader>
+  std::vector<arrow::Result<CachedValue<K>>> LoadMany(std::span<const K> keys, Loader&& loader) const;
+  template <CacheKey K, ManyValuesLoader<K> Loader>
+  std::vector<arrow::Result<CachedValue<K>>> GetOrLoadMany(std::span<const K> keys, Loader&& loader) const;
   /// Waits until tiers that write behind have written what has been inserted; see CacheBackend::Flush.
   void Flush() const {
     if (const auto backend = backend_.lock()) backend->Flush();
@@ -170,6 +192,24 @@ CachedValue<K> FromEntry(CacheEntry entry) {
   return std::static_pointer_cast<const typename K::Value>(std::move(entry.value));
 }
 
+/// Loads what a caller of LoadMany has claimed, and ends its claims, whatever happens.
+template <CacheKey K, ManyValuesLoader<K> Loader>
+void FinishClaims(const std::vector<size_t>& claimed, std::vector<arrow::Future<CacheEntry>>* claims, Loader& loader) {
+  if (claimed.empty()) return;
+  std::vector<arrow::Result<CachedValue<K>>> loaded;
+  try {
+    loaded = loader(claimed);
+  } catch (const std::exception& thrown) {
+    loaded.assign(claimed.size(), arrow::Status::UnknownError("cache: a loader threw: ", thrown.what()));
+  }
+  for (size_t i = 0; i < claims->size(); ++i) {
+    arrow::Result<CacheEntry> entry = arrow::Status::UnknownError("cache: a loader returned too few values");
+    if (i < loaded.size() && loaded[i].ok()) entry = ToEntry<K>(*std::move(loaded[i]));
+    if (i < loaded.size() && !loaded[i].ok()) entry = loaded[i].status();
+    (*claims)[i].MarkFinished(std::move(entry));
+  }
+}
+
 /// A loader of entries from one of values, which must outlive it.
 template <CacheKey K, ValueLoader<K> Loader>
 CacheLoader ToEntryLoader(Loader& loader) {
@@ -231,6 +271,50 @@ arrow::Result<CachedValue<K>> Cache::Load(const K& key, Loader&& loader) const {
   return internal::FromEntry<K>(std::move(entry));
 }
 
+template <CacheKey K, ManyValuesLoader<K> Loader>
+std::vector<arrow::Result<CachedValue<K>>> Cache::LoadMany(std::span<const K> keys, Loader&& loader) const {
+  const Cache self = *this;
+  std::vector<arrow::Future<CacheEntry>> loading, mine;
+  std::vector<size_t> claimed;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const internal::StackKey<K> encoded(keys[i], *self.namespace_);
+    // Called now, if at all: if this is the first to ask.
+    const CacheLoader claim = [&] {
+      claimed.push_back(i);
+      return mine.emplace_back(arrow::Future<CacheEntry>::Make());
+    };
+    loading.push_back(self.backend_->Load(*encoded, CodecOf<K>(), typeid(typename K::Value), claim));
+  }
+  internal::FinishClaims<K>(claimed, &mine, loader);
+  std::vector<arrow::Result<CachedValue<K>>> values;
+  values.reserve(keys.size());
+  for (auto& entry : loading) {
+    const arrow::Result<CacheEntry>& loaded = entry.result();
+    values.push_back(loaded.ok() ? arrow::Result<CachedValue<K>>(internal::FromEntry<K>(*loaded)) : loaded.status());
+  }
+  return values;
+}
+
+template <CacheKey K, ManyValuesLoader<K> Loader>
+std::vector<arrow::Result<CachedValue<K>>> Cache::GetOrLoadMany(std::span<const K> keys, Loader&& loader) const {
+  std::vector<CachedValue<K>> found = GetMany(keys);
+  std::vector<arrow::Result<CachedValue<K>>> values(found.begin(), found.end());
+  std::vector<size_t> absent;
+  std::vector<K> absent_keys;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (found[i] != nullptr) continue;
+    absent.push_back(i);
+    absent_keys.push_back(keys[i]);
+  }
+  if (absent.empty()) return values;
+  auto loaded = LoadMany(std::span<const K>(absent_keys), [&](std::vector<size_t> wanted) {
+    for (size_t& place : wanted) place = absent[place];
+    return loader(wanted);
+  });
+  for (size_t i = 0; i < absent.size(); ++i) values[absent[i]] = std::move(loaded[i]);
+  return values;
+}
+
 template <CacheKey K>
 CachedValue<K> WeakCache::Get(const K& key) const {
   auto backend = backend_.lock();
@@ -269,6 +353,20 @@ arrow::Result<CachedValue<K>> WeakCache::Load(const K& key, Loader&& loader) con
   ARROW_ASSIGN_OR_RAISE(CacheEntry entry, loading.result());
   if (!entry) return arrow::Status::UnknownError("cache: a loader returned no value");
   return internal::FromEntry<K>(std::move(entry));
+}
+
+template <CacheKey K, ManyValuesLoader<K> Loader>
+std::vector<arrow::Result<CachedValue<K>>> WeakCache::LoadMany(std::span<const K> keys, Loader&& loader) const {
+  if (auto backend = backend_.lock()) return Cache(std::move(backend), namespace_).LoadMany(keys, loader);
+  std::vector<size_t> all(keys.size());
+  std::iota(all.begin(), all.end(), size_t{0});
+  return loader(all);
+}
+
+template <CacheKey K, ManyValuesLoader<K> Loader>
+std::vector<arrow::Result<CachedValue<K>>> WeakCache::GetOrLoadMany(std::span<const K> keys, Loader&& loader) const {
+  if (auto backend = backend_.lock()) return Cache(std::move(backend), namespace_).GetOrLoadMany(keys, loader);
+  return LoadMany(keys, loader);
 }
 
 }  // namespace fewter

@@ -1,9 +1,13 @@
 #include "fewter/cache/cache.h"
 
+#include <future>
 #include <memory>
 #include <ostream>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -53,6 +57,55 @@ TEST_P(AnyCache, KeepsNamespacesApart) {
   EXPECT_EQ(b.Get(TextKey{1})->ToString(), "of b");
   EXPECT_EQ(cache_.Get(TextKey{1}), nullptr);
   EXPECT_EQ(cache_.Child("a").Get(TextKey{1})->ToString(), "of a");
+}
+
+TEST_P(AnyCache, LoadsSeveralWithOneCall) {
+  cache_.Insert(TextKey{2}, Text::Make("kept"));
+  const std::vector<TextKey> keys = {TextKey{1}, TextKey{2}, TextKey{3}, TextKey{4}};
+  int calls = 0;
+  const auto load = [&](const std::vector<size_t>& places) {
+    ++calls;
+    EXPECT_EQ(places, (std::vector<size_t>{0, 2, 3}));
+    return std::vector<TextResult>{Text::Make("one"), arrow::Status::IOError("no three"), Text::Make("four")};
+  };
+  const auto found = cache_.GetOrLoadMany(std::span<const TextKey>(keys), load);
+  ASSERT_EQ(found.size(), 4U);
+  EXPECT_EQ((*found[0])->ToString(), "one");
+  EXPECT_EQ((*found[1])->ToString(), "kept");
+  EXPECT_THAT(found[2].status().message(), HasSubstr("no three"));
+  EXPECT_EQ((*found[3])->ToString(), "four");
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(cache_.Get(TextKey{4})->ToString(), "four");
+  // An error is not kept, and a loader that throws fails those that it was called for.
+  const auto again = cache_.GetOrLoadMany(
+      std::span<const TextKey>(keys),
+      [](const std::vector<size_t>&) -> std::vector<TextResult> { throw std::runtime_error("thrown"); });
+  EXPECT_EQ((*again[3])->ToString(), "four");
+  EXPECT_THAT(again[2].status().message(), HasSubstr("thrown"));
+}
+
+TEST_P(AnyCache, WhatAnotherIsLoadingIsWaitedFor) {
+  const std::vector<TextKey> keys = {TextKey{1}, TextKey{2}};
+  std::vector<TextResult> others;
+  std::thread other;
+  const auto found = cache_.LoadMany(std::span<const TextKey>(keys), [&](const std::vector<size_t>& places) {
+    EXPECT_EQ(places.size(), 2U);
+    std::promise<void> asked;
+    other = std::thread([&] {
+      const std::vector<TextKey> theirs = {TextKey{2}, TextKey{3}};
+      others = cache_.LoadMany(std::span<const TextKey>(theirs), [&](const std::vector<size_t>& wanted) {
+        EXPECT_EQ(wanted, (std::vector<size_t>{1}));
+        asked.set_value();
+        return std::vector<TextResult>{Text::Make("three")};
+      });
+    });
+    asked.get_future().wait();
+    return std::vector<TextResult>{Text::Make("one"), Text::Make("two")};
+  });
+  other.join();
+  EXPECT_EQ((*found[1])->ToString(), "two");
+  EXPECT_EQ((*others[0])->ToString(), "two");
+  EXPECT_EQ((*others[1])->ToString(), "three");
 }
 
 TEST_P(AnyCache, KeepsTypesOfKeysApart) {

@@ -13,13 +13,14 @@
 #include "fewter/cli/commands.h"
 #include "fewter/cli/npy.h"
 #include "fewter/cli/search_timing.h"
+#include "fewter/cli/store_choice.h"
 
 namespace fewter::cli {
 
 namespace {
 
 struct BenchOptions {
-  std::string uri;
+  StoreChoice store;
   std::string column;
   std::string queries_file;
   std::string truth_file;
@@ -107,8 +108,7 @@ arrow::Status WarmUp(const Dataset& dataset, Queries queries, const NearestRows&
 arrow::Status RunBench(const BenchOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto queries, ReadVectors(options.queries_file));
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
-  ARROW_ASSIGN_OR_RAISE(auto dataset,
-                        Dataset::Open(options.uri, {.session = Session::Make({.cache = std::move(backend)})}));
+  ARROW_ASSIGN_OR_RAISE(auto dataset, OpenDataset(options.store, std::move(backend)));
   std::vector<Setting> settings = SettingsOf(options);
   NearestRows truth;
   if (!options.truth_file.empty()) {
@@ -142,7 +142,7 @@ void AddBenchCommand(CLI::App* app, Action* action) {
   constexpr uint32_t kAny = std::numeric_limits<uint32_t>::max();
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command = app->add_subcommand("bench", "Measures how fast an index answers, and how well");
-  command->add_option("uri", options->uri, "The dataset, a path or URI")->required();
+  AddStoreOptions(command, &options->store);
   command->add_option("--column", options->column, "The vector column")->required();
   command->add_option("--queries", options->queries_file, "A .npy file of vectors to look for")->required();
   command->add_option("--truth", options->truth_file,

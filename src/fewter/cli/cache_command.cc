@@ -19,6 +19,7 @@
 #include "fewter/cli/cache_choice.h"
 #include "fewter/cli/commands.h"
 #include "fewter/cli/stats_output.h"
+#include "fewter/cli/store_choice.h"
 #include "fewter/dataset/dataset.h"
 #include "fewter/util/argument_error.h"
 
@@ -228,8 +229,7 @@ arrow::Status Clear(const CacheOptions& options) {
 // ---- prewarm ----
 
 struct PrewarmOptions {
-  std::string uri;
-  std::optional<uint64_t> version;
+  StoreChoice store;
   std::string column;
   std::string index;
   std::string cache = kDefaultCache;
@@ -239,8 +239,7 @@ struct PrewarmOptions {
 
 arrow::Status Prewarm(const PrewarmOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
-  DatasetOptions dataset_options{.version = options.version, .session = Session::Make({.cache = std::move(backend)})};
-  ARROW_ASSIGN_OR_RAISE(const auto dataset, Dataset::Open(options.uri, std::move(dataset_options)));
+  ARROW_ASSIGN_OR_RAISE(const auto dataset, OpenDataset(options.store, std::move(backend)));
   const auto mode = options.strict ? PrewarmMode::kStrict : PrewarmMode::kBestEffort;
   ARROW_ASSIGN_OR_RAISE(const auto report, dataset->Prewarm(options.column, options.index, mode));
   const auto io = dataset->io_stats().total();
@@ -276,10 +275,9 @@ CLI::App* AddPlaceCommand(CLI::App* app, const char* name, const char* descripti
 void AddPrewarmCommand(CLI::App* app, Action* action) {
   auto options = std::make_shared<PrewarmOptions>();
   CLI::App* command = app->add_subcommand("prewarm", "Brings every part of an index into a cache");
-  command->add_option("uri", options->uri, "The dataset, a path or URI")->required();
+  AddStoreOptions(command, &options->store);
   command->add_option("--column", options->column, "The vector column")->required();
   command->add_option("--index", options->index, "The index, if the column has several");
-  command->add_option("--dataset-version", options->version, "The version to open [latest]");
   command->add_option("--cache", options->cache, "The cache's URI [memory over the user's cache folder]");
   command->add_flag("--strict", options->strict, "Fail if a part could not be read or did not stay");
   command->add_flag("--json", options->json, "Print one JSON object");

@@ -34,7 +34,8 @@ ExitCode ForErrno(int error) {
 ExitCode ForMessage(const std::string& message) {
   const auto says = [&](const char* words) { return message.find(words) != std::string::npos; };
   if (says("NETWORK_CONNECTION") || says("Failed to connect") || says("resolve host")) return kUnreachable;
-  if (says("ACCESS_DENIED") || says("INVALID_ACCESS_KEY_ID") || says("HTTP status 403")) return kRefused;
+  if (says("ACCESS_DENIED") || says("INVALID_ACCESS_KEY_ID") || says("ExpiredToken") || says("HTTP status 403"))
+    return kRefused;
   return kFailed;
 }
 

@@ -9,6 +9,7 @@
 
 #include "fewter/cli/commands.h"
 #include "fewter/cli/stats_output.h"
+#include "fewter/cli/store_choice.h"
 #include "fewter/dataset/dataset.h"
 
 namespace fewter::cli {
@@ -16,8 +17,7 @@ namespace fewter::cli {
 namespace {
 
 struct InfoOptions {
-  std::string uri;
-  std::optional<uint64_t> version;
+  StoreChoice store;
   bool json = false;
 };
 
@@ -136,12 +136,12 @@ void PrintTable(const std::string& uri, const Dataset& dataset) {
 }
 
 arrow::Status RunInfo(const InfoOptions& options) {
-  ARROW_ASSIGN_OR_RAISE(auto dataset, Dataset::Open(options.uri, {.version = options.version, .session = nullptr}));
+  ARROW_ASSIGN_OR_RAISE(auto dataset, OpenDataset(options.store, nullptr));
   if (!options.json) {
-    PrintTable(options.uri, *dataset);
+    PrintTable(options.store.uri, *dataset);
     return arrow::Status::OK();
   }
-  nlohmann::json json = DatasetJson(options.uri, dataset->manifest());
+  nlohmann::json json = DatasetJson(options.store.uri, dataset->manifest());
   ARROW_ASSIGN_OR_RAISE(json["indexes"], IndexesJson(*dataset));
   fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return arrow::Status::OK();
@@ -152,8 +152,7 @@ arrow::Status RunInfo(const InfoOptions& options) {
 void AddInfoCommand(CLI::App* app, Action* action) {
   auto options = std::make_shared<InfoOptions>();
   CLI::App* command = app->add_subcommand("info", "Shows a dataset: version, columns, fragments, vector indexes");
-  command->add_option("uri", options->uri, "The dataset, a path or URI")->required();
-  command->add_option("--dataset-version", options->version, "The version to open [latest]");
+  AddStoreOptions(command, &options->store);
   command->add_flag("--json", options->json, "Print one JSON object");
   command->footer("Example: fewter info examples/packages.lance");
   command->callback([=] { *action = [options] { return RunInfo(*options); }; });

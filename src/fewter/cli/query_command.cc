@@ -16,6 +16,7 @@
 #include "fewter/cli/commands.h"
 #include "fewter/cli/npy.h"
 #include "fewter/cli/stats_output.h"
+#include "fewter/cli/store_choice.h"
 #include "fewter/dataset/dataset.h"
 
 namespace fewter::cli {
@@ -23,8 +24,7 @@ namespace fewter::cli {
 namespace {
 
 struct QueryOptions {
-  std::string uri;
-  std::optional<uint64_t> version;
+  StoreChoice store;
   std::string vector_file;
   std::optional<uint64_t> row;
   SearchRequest request;
@@ -88,8 +88,7 @@ void PrintStats(const QueryOptions& options, double seconds, const Dataset& data
 arrow::Status RunQuery(const QueryOptions& options) {
   const auto start = Clock::now();
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
-  DatasetOptions dataset_options{.version = options.version, .session = Session::Make({.cache = std::move(backend)})};
-  ARROW_ASSIGN_OR_RAISE(auto dataset, Dataset::Open(options.uri, std::move(dataset_options)));
+  ARROW_ASSIGN_OR_RAISE(auto dataset, OpenDataset(options.store, std::move(backend)));
   ARROW_ASSIGN_OR_RAISE(const auto queries, ReadQueries(options, *dataset));
   SearchRequest request = options.request;
   for (size_t i = 0; i < queries.size(); ++i) {
@@ -122,7 +121,7 @@ std::map<std::string, Metric> MetricNames() {
 void AddQueryCommand(CLI::App* app, Action* action) {
   auto options = std::make_shared<QueryOptions>();
   CLI::App* command = app->add_subcommand("query", "Finds the rows nearest to a vector");
-  command->add_option("uri", options->uri, "The dataset, a path or URI")->required();
+  AddStoreOptions(command, &options->store);
   command->add_option("--column", options->request.column, "The vector column")->required();
   auto* query = command->add_option_group("query", "What to look for");
   query->add_option("--vector", options->vector_file, "A .npy file of one vector or a matrix of them");
@@ -152,7 +151,6 @@ void AddQueryCommand(CLI::App* app, Action* action) {
   command->add_flag("--exact{false}", options->request.use_index, "Compare every row instead of asking an index");
   command->add_option("--index", options->request.index, "The index to use, if the column has several");
   command->add_flag("--fast-search", options->request.indexed_rows_only, "Leave out rows that no index covers");
-  command->add_option("--dataset-version", options->version, "The version to open [latest]");
   command->add_option("--cache", options->cache,
                       "Where index parts are kept: memory://?capacity=512MiB, disk:///folder?capacity=20GiB,\n"
                       "redis://host:6379, several of them separated by commas, or none\n"

@@ -89,6 +89,9 @@ nlohmann::json IoStatsJson(const lance::IoStats& io) {
   for (const auto kind : kIoKinds) {
     json[std::string(ToString(kind))] = {{"requests", io[kind].requests}, {"bytes", io[kind].bytes}};
   }
+  json["retries"] = io.retries;
+  json["rounds"] = io.rounds;
+  json["seconds"] = io.seconds;
   return json;
 }
 
@@ -96,6 +99,8 @@ void PrintIoStats(const lance::IoStats& io) {
   for (const auto kind : kIoKinds) {
     fmt::print("{:>10}: {} requests, {} bytes\n", ToString(kind), io[kind].requests, io[kind].bytes);
   }
+  fmt::print("{:>10}: {} round trips one after another, {:.3f} ms, {} retries\n", "waiting", io.rounds,
+             io.seconds * 1e3, io.retries);
 }
 
 }  // namespace fewter::cli

@@ -10,6 +10,7 @@
 #include <arrow/util/float16.h>
 #include <arrow/util/future.h>
 
+#include "fewter/dataset/cached_bytes.h"
 #include "fewter/dataset/fragment_moves.h"
 #include "fewter/dataset/row_locations.h"
 #include "fewter/dataset/vector_column.h"
@@ -104,14 +105,18 @@ Dataset::Dataset(std::shared_ptr<lance::ObjectStore> store, std::shared_ptr<cons
       session_(std::move(session)) {}
 
 arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(const std::string& uri, DatasetOptions options) {
-  ARROW_ASSIGN_OR_RAISE(auto store, lance::ObjectStore::Open(uri));
+  if (options.session == nullptr) options.session = Session::Make();
+  ARROW_ASSIGN_OR_RAISE(auto store, lance::ObjectStore::Open(uri, {.storage_options = options.storage_options,
+                                                                   .io_executor = options.session->own_io_executor(),
+                                                                   .tracer = options.io_tracer}));
   return Open(std::move(store), std::move(options));
 }
 
 arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::ObjectStore> store,
                                                       DatasetOptions options) {
-  ARROW_ASSIGN_OR_RAISE(auto manifest, lance::ReadManifest(*store, options.version));
   if (options.session == nullptr) options.session = Session::Make();
+  if (store->is_remote()) store = store->WithByteCache(MakeByteCache(options.session->cache(), store->identity()));
+  ARROW_ASSIGN_OR_RAISE(auto manifest, lance::ReadManifest(*store, options.version));
   std::shared_ptr<const RowMoves> moves;
   ARROW_ASSIGN_OR_RAISE(auto reuse, GetFragmentReuse(*store, *manifest, options.session->cache()));
   if (reuse != nullptr) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -38,6 +39,11 @@ struct DatasetOptions {
   std::optional<uint64_t> version = {};
   /// Cache and threads to share with other datasets; null for a session of its own.
   std::shared_ptr<Session> session = {};
+  /// How the store is talked to, by pylance's names (docs/object_stores.md). Never printed, and not part of what is
+  /// cached.
+  lance::StorageOptions storage_options = {};
+  /// Told of every request.
+  lance::IoTracer io_tracer = {};
 };
 
 struct SearchRequest {
@@ -77,6 +83,10 @@ struct SearchRequest {
   bool indexed_rows_only = false;
   /// Only these fragments.
   std::optional<std::vector<uint64_t>> fragments = {};
+  /// No request to the dataset's store is sent after so long, and the search fails.
+  std::optional<std::chrono::nanoseconds> io_timeout = {};
+  /// Cancels the search before its next request.
+  arrow::StopToken stop_token = arrow::StopToken::Unstoppable();
   /// Only these segments of the index, by UUID, and no rows beside them.
   std::optional<std::vector<std::string>> segments = {};
 };
@@ -91,6 +101,8 @@ struct SearchResult {
   uint64_t rows_compared_exactly = 0;
   /// What each tier of the cache did for this search (or for all of SearchMany), by type of entry.
   std::vector<QueryActivity> cache = {};
+  /// What was read for it, likewise.
+  lance::IoStats io = {};
 
   /// The columns _distance (float32) and _rowid (uint64).
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> ToRecordBatch() const;
@@ -122,7 +134,8 @@ struct SegmentDescription {
 /// One version of a Lance dataset. Immutable, thread safe.
 class Dataset {
  public:
-  /// Reads the manifest (two requests). `uri` is a path or a URI that Arrow's filesystems know.
+  /// Reads the manifest: two requests, of a remote store one less for what the session's cache knows of it. `uri` is a
+  /// path or a URI that lance/storage_options.h knows.
   static arrow::Result<std::shared_ptr<Dataset>> Open(const std::string& uri, DatasetOptions options = {});
   static arrow::Result<std::shared_ptr<Dataset>> Open(std::shared_ptr<lance::ObjectStore> store,
                                                       DatasetOptions options = {});

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "fewter/util/side_by_side.h"
+
 namespace fewter {
 
 arrow::Result<std::shared_ptr<lance::FileReader>> OpenLanceFile(const lance::ObjectStore& store, const WeakCache& cache,
@@ -38,35 +40,46 @@ arrow::Result<std::shared_ptr<lance::FileReader>> LazyFile::Reader() {
   return reader_;
 }
 
+PartitionReader::Batches LazyFile::ReadRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans) {
+  const auto reader = Reader();
+  if (!reader.ok()) return PartitionReader::Batches(spans.size(), reader.status());
+  std::vector<lance::RowRange> ranges;
+  for (const RowSpan& span : spans) ranges.push_back({span.first, span.count});
+  return (*reader)->ReadRanges(columns, ranges, store_->executor());
+}
+
 LazyPartitionReader::LazyPartitionReader(const std::shared_ptr<const lance::ObjectStore>& store, const WeakCache& cache,
                                          const IvfIndexState& state)
     : storage_(store, cache, state.storage_file), index_(store, cache, state.index_file) {}
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> LazyPartitionReader::ReadRows(
-    const std::vector<std::string>& columns, uint64_t first_row, uint64_t num_rows) {
-  ARROW_ASSIGN_OR_RAISE(auto reader, storage_.Reader());
-  return reader->ReadRows(columns, first_row, num_rows);
+PartitionReader::Batches LazyPartitionReader::ReadRows(const std::vector<std::string>& columns,
+                                                       std::span<const RowSpan> spans) {
+  return storage_.ReadRows(columns, spans);
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> LazyPartitionReader::ReadSubIndexRows(
-    const std::vector<std::string>& columns, uint64_t first_row, uint64_t num_rows) {
-  ARROW_ASSIGN_OR_RAISE(auto reader, index_.Reader());
-  return reader->ReadRows(columns, first_row, num_rows);
+PartitionReader::Batches LazyPartitionReader::ReadSubIndexRows(const std::vector<std::string>& columns,
+                                                               std::span<const RowSpan> spans) {
+  return index_.ReadRows(columns, spans);
 }
 
 SingleFilePartitionReader::SingleFilePartitionReader(const lance::ObjectStore& store, const IvfIndexState& state)
-    : file_(store.OpenFile(state.storage_file.path, state.storage_file.size, lance::IoKind::kIndex)),
+    : executor_(store.executor()),
+      file_(store.OpenFile(state.storage_file.path, state.storage_file.size, lance::IoKind::kIndex)),
       layout_{state.single_file_rows->first_byte, state.single_file_rows->code_bytes,
               state.single_file_rows->is_unpacked} {}
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> SingleFilePartitionReader::ReadRows(
-    const std::vector<std::string>& /*columns*/, uint64_t first_row, uint64_t num_rows) {
-  return lance::ReadSingleFileRows(file_.get(), layout_, first_row, num_rows);
+PartitionReader::Batches SingleFilePartitionReader::ReadRows(const std::vector<std::string>& /*columns*/,
+                                                             std::span<const RowSpan> spans) {
+  Batches batches(spans.size());
+  RunSideBySide(executor_, spans.size(), [&](size_t i) {
+    batches[i] = lance::ReadSingleFileRows(file_.get(), layout_, spans[i].first, spans[i].count);
+  });
+  return batches;
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> SingleFilePartitionReader::ReadSubIndexRows(
-    const std::vector<std::string>& /*columns*/, uint64_t /*first_row*/, uint64_t /*num_rows*/) {
-  return arrow::Status::Invalid(file_->path(), ": an index of a single file has no sub-index");
+PartitionReader::Batches SingleFilePartitionReader::ReadSubIndexRows(const std::vector<std::string>& /*columns*/,
+                                                                     std::span<const RowSpan> spans) {
+  return Batches(spans.size(), arrow::Status::Invalid(file_->path(), ": an index of a single file has no sub-index"));
 }
 
 std::shared_ptr<PartitionReader> MakePartitionReader(const std::shared_ptr<const lance::ObjectStore>& store,

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,9 +41,12 @@ class LazyFile {
  public:
   LazyFile(std::shared_ptr<const lance::ObjectStore> store, WeakCache cache, IndexFileReference file);
 
-  arrow::Result<std::shared_ptr<lance::FileReader>> Reader();
+  /// Those of PartitionReader.
+  PartitionReader::Batches ReadRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans);
 
  private:
+  arrow::Result<std::shared_ptr<lance::FileReader>> Reader();
+
   std::shared_ptr<const lance::ObjectStore> store_;
   WeakCache cache_;
   IndexFileReference file_;
@@ -56,10 +60,8 @@ class LazyPartitionReader : public PartitionReader {
   LazyPartitionReader(const std::shared_ptr<const lance::ObjectStore>& store, const WeakCache& cache,
                       const IvfIndexState& state);
 
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns,
-                                                              uint64_t first_row, uint64_t num_rows) override;
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadSubIndexRows(const std::vector<std::string>& columns,
-                                                                      uint64_t first_row, uint64_t num_rows) override;
+  Batches ReadRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans) override;
+  Batches ReadSubIndexRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans) override;
 
  private:
   LazyFile storage_;
@@ -72,12 +74,11 @@ class SingleFilePartitionReader : public PartitionReader {
   /// The state has single_file_rows.
   SingleFilePartitionReader(const lance::ObjectStore& store, const IvfIndexState& state);
 
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns,
-                                                              uint64_t first_row, uint64_t num_rows) override;
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadSubIndexRows(const std::vector<std::string>& columns,
-                                                                      uint64_t first_row, uint64_t num_rows) override;
+  Batches ReadRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans) override;
+  Batches ReadSubIndexRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans) override;
 
  private:
+  arrow::internal::Executor* executor_;
   std::shared_ptr<lance::ReadableFile> file_;
   lance::SingleFileLayout layout_;
 };

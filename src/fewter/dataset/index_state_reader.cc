@@ -1,6 +1,7 @@
 #include "fewter/dataset/index_state_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 #include <map>
@@ -19,6 +20,7 @@
 #include "fewter/lance/file_reader.h"
 #include "fewter/lance/index_messages.h"
 #include "fewter/util/bytes.h"
+#include "fewter/util/side_by_side.h"
 #include "fewter/vector/quantizer/registry.h"
 #include "fewter/vector/subindex/sub_index.h"
 
@@ -233,10 +235,13 @@ arrow::Result<std::shared_ptr<const IvfIndexState>> ReadIndexState(const lance::
   state->uuid = index.uuid.ToString();
   state->index_file = {IndexFolder(index) + "/index.idx", index.FileSize("index.idx")};
   state->storage_file = {IndexFolder(index) + "/auxiliary.idx", index.FileSize("auxiliary.idx")};
-  auto opened = OpenLanceFile(store, cache, state->index_file, lance::IoKind::kIndex);
-  if (lance::IsFirstContainer(opened.status())) return ReadSingleFileState(store, index);
-  ARROW_ASSIGN_OR_RAISE(const auto index_reader, std::move(opened));
-  ARROW_ASSIGN_OR_RAISE(auto storage_reader, OpenLanceFile(store, cache, state->storage_file, lance::IoKind::kIndex));
+  std::array<arrow::Result<std::shared_ptr<FileReader>>, 2> opened;
+  const std::array files = {&state->index_file, &state->storage_file};
+  RunSideBySide(store.executor(), files.size(),
+                [&](size_t i) { opened[i] = OpenLanceFile(store, cache, *files[i], lance::IoKind::kIndex); });
+  if (lance::IsFirstContainer(opened[0].status())) return ReadSingleFileState(store, index);
+  ARROW_ASSIGN_OR_RAISE(const auto index_reader, std::move(opened[0]));
+  ARROW_ASSIGN_OR_RAISE(auto storage_reader, std::move(opened[1]));
   state->index_file.size = index_reader->metadata().file_size();
   state->storage_file.size = storage_reader->metadata().file_size();
   const std::string& index_path = index_reader->metadata().path();

@@ -8,6 +8,7 @@
 #include "fewter/dataset/row_filters.h"
 #include "fewter/dataset/row_locations.h"
 #include "fewter/lance/deletions.h"
+#include "fewter/util/side_by_side.h"
 
 namespace fewter {
 
@@ -56,6 +57,28 @@ bool EveryFragmentIsWhole(const lance::Manifest& manifest, const std::unordered_
   return seen == covered.size();
 }
 
+std::vector<const lance::Fragment*> CoveredFragments(const lance::Manifest& manifest,
+                                                     const std::unordered_set<uint64_t>& covered) {
+  std::vector<const lance::Fragment*> fragments;
+  for (const auto& fragment : manifest.fragments) {
+    if (covered.contains(fragment.id)) fragments.push_back(&fragment);
+  }
+  return fragments;
+}
+
+/// What `read` gives for each of the fragments; of a remote store side by side.
+template <typename T, typename Read>
+arrow::Result<std::vector<T>> ReadOfEach(const lance::ObjectStore& store,
+                                         const std::vector<const lance::Fragment*>& fragments, const Read& read) {
+  std::vector<T> values(fragments.size());
+  std::vector<arrow::Status> outcomes(fragments.size());
+  RunSideBySide(
+      store.executor(), fragments.size(), [&](size_t i) { outcomes[i] = read(*fragments[i]).Value(&values[i]); },
+      store.is_remote() ? fragments.size() : 1);
+  for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
+  return values;
+}
+
 /// By stable row ids, which say nothing of where a row lies.
 arrow::Result<LiveRows> ReadLiveIds(const lance::ObjectStore& store, const lance::Manifest& manifest,
                                     const std::unordered_set<uint64_t>& covered) {
@@ -64,12 +87,12 @@ arrow::Result<LiveRows> ReadLiveIds(const lance::ObjectStore& store, const lance
   if (EveryFragmentIsWhole(manifest, covered) && manifest.live_rows() == manifest.next_row_id) {
     return LiveRows{std::make_shared<IdsBelow>(manifest.next_row_id), true};
   }
+  ARROW_ASSIGN_OR_RAISE(const auto ids, ReadOfEach<std::vector<uint64_t>>(
+                                            store, CoveredFragments(manifest, covered), [&](const auto& fragment) {
+                                              return LiveRowIdsOfFragment(store, manifest, fragment);
+                                            }));
   std::vector<uint64_t> live;
-  for (const auto& fragment : manifest.fragments) {
-    if (!covered.contains(fragment.id)) continue;
-    ARROW_ASSIGN_OR_RAISE(const auto ids, LiveRowIdsOfFragment(store, manifest, fragment));
-    live.insert(live.end(), ids.begin(), ids.end());
-  }
+  for (const auto& of_fragment : ids) live.insert(live.end(), of_fragment.begin(), of_fragment.end());
   return LiveRows{AllowRows(live), false};
 }
 
@@ -79,11 +102,13 @@ arrow::Result<LiveRows> ReadLiveRows(const lance::ObjectStore& store, const lanc
                                      const std::vector<uint32_t>& covered_fragments, bool keeps_deleted_rows) {
   const std::unordered_set<uint64_t> covered(covered_fragments.begin(), covered_fragments.end());
   if (manifest.has_stable_row_ids()) return ReadLiveIds(store, manifest, covered);
+  const auto covered_now = CoveredFragments(manifest, covered);
+  ARROW_ASSIGN_OR_RAISE(auto deleted, ReadOfEach<std::vector<uint32_t>>(store, covered_now, [&](const auto& fragment) {
+                          return lance::ReadDeletions(store, fragment);
+                        }));
   std::unordered_map<uint64_t, LiveAddresses::Offsets> fragments;
-  for (const auto& fragment : manifest.fragments) {
-    if (!covered.contains(fragment.id)) continue;
-    ARROW_ASSIGN_OR_RAISE(auto deleted, lance::ReadDeletions(store, fragment));
-    fragments[fragment.id] = {fragment.physical_rows, std::move(deleted)};
+  for (size_t i = 0; i < covered_now.size(); ++i) {
+    fragments[covered_now[i]->id] = {covered_now[i]->physical_rows, std::move(deleted[i])};
   }
   return LiveRows{std::make_shared<LiveAddresses>(std::move(fragments)),
                   !keeps_deleted_rows && EveryFragmentIsWhole(manifest, covered)};

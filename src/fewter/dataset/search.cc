@@ -15,6 +15,7 @@
 #include "fewter/dataset/row_locations.h"
 #include "fewter/dataset/vector_column.h"
 #include "fewter/util/argument_error.h"
+#include "fewter/util/side_by_side.h"
 #include "fewter/vector/ivf/moved_rows.h"
 
 namespace fewter {
@@ -68,6 +69,12 @@ arrow::Status CheckQuery(const SearchRequest& request, const std::vector<float>&
     }
   }
   return arrow::Status::OK();
+}
+
+lance::IoQuery::Limits LimitsOf(const SearchRequest& request) {
+  lance::IoQuery::Limits limits{.stop_token = request.stop_token};
+  if (request.io_timeout) limits.deadline = lance::IoEvent::Clock::now() + *request.io_timeout;
+  return limits;
 }
 
 std::vector<Neighbor> NearestOf(std::vector<Neighbor> rows, uint32_t k) {
@@ -159,8 +166,8 @@ class DatasetSearch {
     ARROW_ASSIGN_OR_RAISE(chosen_, dataset_.FindIndex(request_.column, request_.index));
     if (chosen_.empty() && request_.indexed_rows_only) return dataset_.ChooseIndex(request_.column, "").status();
     if (request_.segments) ARROW_RETURN_NOT_OK(KeepNamedSegments());
-    for (const auto* metadata : chosen_) {
-      ARROW_ASSIGN_OR_RAISE(auto segment, dataset_.GetSegment(*metadata));
+    for (auto& opened : GetSegments()) {
+      ARROW_ASSIGN_OR_RAISE(auto segment, std::move(opened));
       const IvfIndexState& state = segment->index->state();
       if (state.model->dimension() != column_->dimension() || state.element_type != column_->element_type()) {
         return arrow::Status::Invalid(state.index_file.path, ": an index over vectors of ", state.model->dimension(),
@@ -175,6 +182,16 @@ class DatasetSearch {
       segments_.push_back(std::move(segment));
     }
     return arrow::Status::OK();
+  }
+
+  /// The chosen segments; of a remote store those that are not open yet are opened side by side.
+  std::vector<arrow::Result<std::shared_ptr<const Segment>>> GetSegments() const {
+    const lance::ObjectStore& store = *dataset_.store_;
+    std::vector<arrow::Result<std::shared_ptr<const Segment>>> segments(chosen_.size());
+    RunSideBySide(
+        store.executor(), chosen_.size(), [&](size_t i) { segments[i] = dataset_.GetSegment(*chosen_[i]); },
+        store.is_remote() ? chosen_.size() : 1);
+    return segments;
   }
 
   arrow::Status KeepNamedSegments() {
@@ -390,8 +407,11 @@ class DatasetSearch {
 arrow::Result<SearchResult> Dataset::Search(const SearchRequest& request) const {
   CacheQuery query;
   const CacheQuery::Scope scope(&query);
+  lance::IoQuery io(LimitsOf(request));
+  const lance::IoQuery::Scope io_scope(&io);
   ARROW_ASSIGN_OR_RAISE(auto results, DatasetSearch(*this, request, {&request.query, 1}).Run());
   results.front().cache = query.Activity();
+  results.front().io = io.counter().Snapshot();
   return std::move(results.front());
 }
 
@@ -400,8 +420,11 @@ arrow::Result<std::vector<SearchResult>> Dataset::SearchMany(const SearchRequest
   if (queries.empty()) return std::vector<SearchResult>();
   CacheQuery query;
   const CacheQuery::Scope scope(&query);
+  lance::IoQuery io(LimitsOf(request));
+  const lance::IoQuery::Scope io_scope(&io);
   ARROW_ASSIGN_OR_RAISE(auto results, DatasetSearch(*this, request, queries).Run());
   results.front().cache = query.Activity();
+  results.front().io = io.counter().Snapshot();
   return results;
 }
 

@@ -9,9 +9,10 @@ namespace fewter {
 
 std::shared_ptr<Session> Session::Make(SessionOptions options) {
   if (options.cache == nullptr) options.cache = MakeMemoryBackend(SessionOptions::kDefaultCacheBytes);
+  arrow::internal::Executor* const own_io_executor = options.io_executor;
   if (options.io_executor == nullptr) options.io_executor = arrow::io::default_io_context().executor();
   if (options.cpu_executor == nullptr) options.cpu_executor = arrow::internal::GetCpuThreadPool();
-  return std::shared_ptr<Session>(new Session(options));
+  return std::shared_ptr<Session>(new Session(options, own_io_executor));
 }
 
 }  // namespace fewter

@@ -11,6 +11,7 @@
 #include <arrow/type.h>
 
 #include "fewter/dataset/index_files.h"
+#include "fewter/util/side_by_side.h"
 
 namespace fewter {
 
@@ -100,12 +101,10 @@ arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::AllNull(
   return std::static_pointer_cast<arrow::FixedSizeListArray>(nulls);
 }
 
-arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::Read(const lance::Fragment& fragment,
-                                                                             uint64_t start, uint64_t length) {
-  ARROW_ASSIGN_OR_RAISE(const OpenFile file, Open(fragment));
-  if (file.reader == nullptr) return AllNull(length);
-  ARROW_ASSIGN_OR_RAISE(const auto rows, file.reader->ReadRows({file.column}, start, length));
-  const auto& array = rows->column(0);
+arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::Checked(
+    const OpenFile& file, const arrow::Result<std::shared_ptr<arrow::RecordBatch>>& rows) const {
+  ARROW_RETURN_NOT_OK(rows.status());
+  const auto& array = (*rows)->column(0);
   const auto* type = dynamic_cast<const arrow::FixedSizeListType*>(array->type().get());
   if (type == nullptr || type->list_size() != static_cast<int64_t>(dimension_) ||
       !type->value_type()->Equals(*ArrowTypeOf(element_type_))) {
@@ -115,36 +114,78 @@ arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::Read(con
   return std::static_pointer_cast<arrow::FixedSizeListArray>(array);
 }
 
+arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::Read(const lance::Fragment& fragment,
+                                                                             uint64_t start, uint64_t length) {
+  ARROW_ASSIGN_OR_RAISE(const OpenFile file, Open(fragment));
+  if (file.reader == nullptr) return AllNull(length);
+  return Checked(file, file.reader->ReadRows({file.column}, start, length));
+}
+
 const lance::Fragment* VectorColumn::FindFragment(uint64_t id) const {
   const auto& fragments = manifest_->fragments;
   const auto found = std::find_if(fragments.begin(), fragments.end(), [id](const auto& one) { return one.id == id; });
   return found == fragments.end() ? nullptr : &*found;
 }
 
-arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::Take(std::span<const uint64_t> addresses) {
+/// Addresses that are taken together: those of one fragment.
+struct VectorColumn::Share {
+  const lance::Fragment* fragment = nullptr;
+  /// Runs of rows that lie close together.
+  std::vector<lance::RowRange> runs;
+  /// For each address its place in the answer, its run, and its row there.
+  struct Row {
+    size_t place;
+    size_t run;
+    int64_t offset;
+  };
+  std::vector<Row> rows;
+};
+
+arrow::Result<std::vector<VectorColumn::Share>> VectorColumn::Distribute(std::span<const uint64_t> addresses) const {
   std::vector<size_t> order(addresses.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return addresses[a] < addresses[b]; });
-  arrow::ArrayVector taken(addresses.size());
-  for (size_t begin = 0; begin < order.size();) {
-    const uint64_t first = addresses[order[begin]];
-    size_t end = begin + 1;
-    while (end < order.size() && addresses[order[end]] - addresses[order[end - 1]] <= kLargestGap &&
-           addresses[order[end]] >> 32 == first >> 32) {
-      ++end;
+  std::vector<Share> shares;
+  for (const size_t place : order) {
+    const uint64_t id = addresses[place] >> 32, row = addresses[place] & 0xffffffff;
+    if (shares.empty() || shares.back().fragment->id != id) shares.push_back({FindFragment(id), {}, {}});
+    Share& share = shares.back();
+    if (share.fragment == nullptr || row >= share.fragment->physical_rows) {
+      return arrow::Status::KeyError("the dataset has no row at address ", addresses[place]);
     }
-    const lance::Fragment* fragment = FindFragment(first >> 32);
-    const uint64_t last = addresses[order[end - 1]];
-    if (fragment == nullptr || (last & 0xffffffff) >= fragment->physical_rows) {
-      return arrow::Status::KeyError("the dataset has no row at address ", last);
-    }
-    ARROW_ASSIGN_OR_RAISE(const auto rows, Read(*fragment, first & 0xffffffff, last - first + 1));
-    for (size_t i = begin; i < end; ++i) {
-      taken[order[i]] = rows->Slice(static_cast<int64_t>(addresses[order[i]] - first), 1);
-    }
-    begin = end;
+    if (share.runs.empty() || row - (share.runs.back().end() - 1) > kLargestGap) share.runs.push_back({row, 0});
+    lance::RowRange& run = share.runs.back();
+    run.length = row - run.start + 1;
+    share.rows.push_back({place, share.runs.size() - 1, static_cast<int64_t>(row - run.start)});
   }
-  if (taken.empty()) return AllNull(0);
+  return shares;
+}
+
+arrow::Status VectorColumn::TakeShare(const Share& share, arrow::ArrayVector* taken) {
+  ARROW_ASSIGN_OR_RAISE(const OpenFile file, Open(*share.fragment));
+  arrow::ArrayVector runs;
+  if (file.reader == nullptr) {
+    for (const auto& run : share.runs) {
+      ARROW_ASSIGN_OR_RAISE(runs.emplace_back(), AllNull(run.length));
+    }
+  } else {
+    for (const auto& rows : file.reader->ReadRanges({file.column}, share.runs, nullptr)) {
+      ARROW_ASSIGN_OR_RAISE(runs.emplace_back(), Checked(file, rows));
+    }
+  }
+  for (const Share::Row& row : share.rows) (*taken)[row.place] = runs[row.run]->Slice(row.offset, 1);
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::Take(std::span<const uint64_t> addresses) {
+  if (addresses.empty()) return AllNull(0);
+  ARROW_ASSIGN_OR_RAISE(const std::vector<Share> shares, Distribute(addresses));
+  arrow::ArrayVector taken(addresses.size());
+  std::vector<arrow::Status> outcomes(shares.size());
+  RunSideBySide(
+      store_->executor(), shares.size(), [&](size_t i) { outcomes[i] = TakeShare(shares[i], &taken); },
+      store_->is_remote() ? shares.size() : 1);
+  for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
   ARROW_ASSIGN_OR_RAISE(auto all, arrow::Concatenate(taken));
   return std::static_pointer_cast<arrow::FixedSizeListArray>(all);
 }

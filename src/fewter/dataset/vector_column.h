@@ -36,8 +36,8 @@ class VectorColumn {
   arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> Read(const lance::Fragment& fragment, uint64_t start,
                                                                  uint64_t length);
 
-  /// The vectors at some row addresses (fragment << 32 | offset), in their order. Offsets that lie close together are
-  /// read in one go. KeyError for an address that the dataset does not have.
+  /// The vectors at some row addresses (fragment << 32 | offset), in their order. What is read of one file is fetched
+  /// together. KeyError for an address that the dataset does not have.
   arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> Take(std::span<const uint64_t> addresses);
 
  private:
@@ -56,6 +56,12 @@ class VectorColumn {
     std::string column;
   };
   arrow::Result<OpenFile> Open(const lance::Fragment& fragment);
+  /// The column of what was read, if it is of the right type.
+  arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> Checked(
+      const OpenFile& file, const arrow::Result<std::shared_ptr<arrow::RecordBatch>>& rows) const;
+  struct Share;
+  arrow::Result<std::vector<Share>> Distribute(std::span<const uint64_t> addresses) const;
+  arrow::Status TakeShare(const Share& share, arrow::ArrayVector* taken);
   arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> AllNull(uint64_t length) const;
   const lance::Fragment* FindFragment(uint64_t id) const;
 

@@ -27,6 +27,13 @@ std::string_view ToString(FileVersion version);
 /// version 2.0.
 bool IsFirstContainer(const arrow::Status& status);
 
+/// Rows [start, start + length) of a page, a column or a file.
+struct RowRange {
+  uint64_t start = 0;
+  uint64_t length = 0;
+  uint64_t end() const { return start + length; }
+};
+
 /// One page of a column: some of its rows, in one encoding.
 struct PageMetadata {
   /// Absolute positions in the file. What each buffer holds is up to the encoding.

@@ -8,27 +8,53 @@
 
 #include "fewter/lance/encoding/column_reader_internal.h"
 #include "fewter/util/bytes.h"
+#include "fewter/util/side_by_side.h"
 
 namespace fewter::lance {
 namespace {
 
-/// What is read of a file whose metadata is not known yet. Index files have a few KiB of metadata.
+/// What is read of a file whose metadata is not known yet. Index files have a few KiB of metadata, and up to a few
+/// hundred of global buffers.
 constexpr uint64_t kTailSize = uint64_t{64} << 10;
+constexpr uint64_t kRemoteIndexTailSize = uint64_t{1} << 20;
+
+uint64_t TailSize(const ReadableFile& file, uint64_t size) {
+  if (!file.is_remote() || file.kind() != IoKind::kIndex) return std::min(size, kTailSize);
+  return size <= ReadableFile::kReadWhole ? size : kRemoteIndexTailSize;
+}
+
+/// The end of a file, as far as it is at hand.
+struct FileEnd {
+  uint64_t start = 0;
+  std::shared_ptr<arrow::Buffer> bytes;
+
+  bool Has(ByteRange range) const { return bytes != nullptr && range.offset >= start; }
+  /// Requires that it has the range, which lies in the file.
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Cut(ByteRange range) const {
+    return SliceChecked(bytes, range.offset - start, range.length, "the end of a file");
+  }
+};
 
 /// Reads what several columns ask for in one go, and hands each its own.
 class Gather {
  public:
-  void Add(const std::vector<ByteRange>& ranges) {
+  /// Returns its place among the calls of Add.
+  size_t Add(const std::vector<ByteRange>& ranges) {
     ends_.push_back((ends_.empty() ? 0 : ends_.back()) + ranges.size());
     all_.insert(all_.end(), ranges.begin(), ranges.end());
+    return ends_.size() - 1;
   }
 
-  arrow::Status Fetch(ReadableFile* file) {
+  arrow::Status Fetch(const FileEnd& end, ReadableFile* file) {
     buffers_.assign(all_.size(), std::make_shared<arrow::Buffer>(nullptr, 0));
     std::vector<ByteRange> ranges;
     std::vector<size_t> positions;
     for (size_t i = 0; i < all_.size(); ++i) {
       if (all_[i].length == 0) continue;
+      if (end.Has(all_[i])) {
+        ARROW_ASSIGN_OR_RAISE(buffers_[i], end.Cut(all_[i]));
+        continue;
+      }
       ranges.push_back(all_[i]);
       positions.push_back(i);
     }
@@ -56,9 +82,12 @@ class FileReader::Impl {
  public:
   explicit Impl(std::shared_ptr<const FileMetadata> metadata) : metadata_(std::move(metadata)) {}
 
-  /// Keeps bytes of the file's end that are at hand anyway, for global buffers.
+  /// Keeps bytes of the file's end that are at hand anyway, for global buffers and rows.
   void KeepTail(std::shared_ptr<arrow::Buffer> tail) { tail_ = std::move(tail); }
-  const std::shared_ptr<arrow::Buffer>& tail() const { return tail_ != nullptr ? tail_ : metadata_->tail(); }
+  FileEnd end() const {
+    const auto& tail = tail_ != nullptr ? tail_ : metadata_->tail();
+    return {metadata_->file_size() - static_cast<uint64_t>(tail->size()), tail};
+  }
 
   arrow::Result<std::shared_ptr<ColumnReader>> Column(const std::string& name) {
     const std::lock_guard lock(mutex_);
@@ -79,45 +108,45 @@ class FileReader::Impl {
 
 namespace {
 
-/// One call of ReadRows.
+/// One range of rows, read in steps so that the IO of several can be done at once. A step that fails ends it.
 class RowRead {
  public:
-  RowRead(const FileMetadata& metadata, ReadableFile* file) : metadata_(metadata), file_(file) {}
+  RowRead(const FileMetadata& metadata, RowRange rows) : metadata_(metadata), rows_(rows) {}
 
-  arrow::Status Start(const std::string& name, arrow::Result<std::shared_ptr<ColumnReader>> column, RowRange rows) {
+  arrow::Status Start(const std::string& name, arrow::Result<std::shared_ptr<ColumnReader>> column) {
     names_.push_back(name);
     if (!column.ok()) return InColumn(names_.size() - 1, column.status());
     columns_.push_back(*std::move(column));
-    auto read = columns_.back()->Start(rows);
+    auto read = columns_.back()->Start(rows_);
     if (!read.ok()) return InColumn(names_.size() - 1, read.status());
     reads_.push_back(*std::move(read));
     return arrow::Status::OK();
   }
 
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Run(RowRange rows) {
-    Gather prepared;
+  arrow::Status Prepare(Gather* prepared) {
     for (size_t i = 0; i < reads_.size(); ++i) {
       auto ranges = reads_[i]->Prepare();
       if (!ranges.ok()) return InColumn(i, ranges.status());
-      prepared.Add(*ranges);
+      prepared_.push_back(prepared->Add(*ranges));
     }
-    ARROW_RETURN_NOT_OK(prepared.Fetch(file_));
-    Gather bytes;
-    for (size_t i = 0; i < reads_.size(); ++i) {
-      auto ranges = reads_[i]->Plan(prepared.Of(i));
-      if (!ranges.ok()) return InColumn(i, ranges.status());
-      bytes.Add(*ranges);
-    }
-    ARROW_RETURN_NOT_OK(bytes.Fetch(file_));
-    return Decode(bytes, static_cast<int64_t>(rows.length));
+    return arrow::Status::OK();
   }
 
- private:
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Decode(const Gather& bytes, int64_t num_rows) {
+  arrow::Status Plan(const Gather& prepared, Gather* bytes) {
+    for (size_t i = 0; i < reads_.size(); ++i) {
+      auto ranges = reads_[i]->Plan(prepared.Of(prepared_[i]));
+      if (!ranges.ok()) return InColumn(i, ranges.status());
+      planned_.push_back(bytes->Add(*ranges));
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Decode(const Gather& bytes) {
+    const auto num_rows = static_cast<int64_t>(rows_.length);
     std::vector<std::shared_ptr<arrow::Field>> fields;
     std::vector<std::shared_ptr<arrow::Array>> arrays;
     for (size_t i = 0; i < reads_.size(); ++i) {
-      auto array = reads_[i]->Decode(bytes.Of(i));
+      auto array = reads_[i]->Decode(bytes.Of(planned_[i]));
       if (!array.ok()) return InColumn(i, array.status());
       if ((*array)->length() != num_rows) {
         return InColumn(i, arrow::Status::Invalid("decoded ", (*array)->length(), " rows, not ", num_rows));
@@ -128,16 +157,28 @@ class RowRead {
     return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), num_rows, std::move(arrays));
   }
 
+ private:
   arrow::Status InColumn(size_t column, const arrow::Status& status) const {
     return status.WithMessage("lance file '", metadata_.path(), "', column '", names_[column], "': ", status.message());
   }
 
   const FileMetadata& metadata_;
-  ReadableFile* file_;
+  RowRange rows_;
   std::vector<std::string> names_;
   std::vector<std::shared_ptr<ColumnReader>> columns_;
   std::vector<std::unique_ptr<ColumnRead>> reads_;
+  /// Where in the two gathers each column's bytes are.
+  std::vector<size_t> prepared_;
+  std::vector<size_t> planned_;
 };
+
+/// Calls `step` with every read that has not failed, and notes what comes of it.
+template <typename Step>
+void ForEachGood(std::vector<RowRead>& reads, std::vector<arrow::Status>* outcomes, const Step& step) {
+  for (size_t i = 0; i < reads.size(); ++i) {
+    if ((*outcomes)[i].ok()) (*outcomes)[i] = step(reads[i]);
+  }
+}
 
 }  // namespace
 
@@ -148,7 +189,7 @@ FileReader::~FileReader() = default;
 
 arrow::Result<std::shared_ptr<FileReader>> FileReader::Open(std::shared_ptr<ReadableFile> file) {
   ARROW_ASSIGN_OR_RAISE(const uint64_t size, file->Size());
-  uint64_t tail_size = std::min(size, kTailSize);
+  uint64_t tail_size = TailSize(*file, size);
   ARROW_ASSIGN_OR_RAISE(auto tail, file->Read({size - tail_size, tail_size}));
   while (true) {
     ARROW_ASSIGN_OR_RAISE(const uint64_t required, FileMetadata::RequiredTail(file->path(), size, tail));
@@ -175,23 +216,58 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> FileReader::ReadGlobalBuffer(uint3
                                   buffers.size());
   }
   const ByteRange range = buffers[index];
-  const std::shared_ptr<arrow::Buffer>& tail = impl_->tail();
-  const uint64_t tail_start = metadata_->file_size() - static_cast<uint64_t>(tail->size());
-  if (range.offset < tail_start) return file_->Read(range);
-  return SliceChecked(tail, range.offset - tail_start, range.length, metadata_->path().c_str());
+  const FileEnd end = impl_->end();
+  if (!end.Has(range)) return file_->Read(range);
+  ARROW_ASSIGN_OR_RAISE(auto bytes, end.Cut(range));
+  // What is made of it may live much longer than the rest.
+  if (2 * bytes->size() >= end.bytes->size()) return bytes;
+  return bytes->CopySlice(0, bytes->size());
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> FileReader::ReadRows(const std::vector<std::string>& columns,
                                                                         uint64_t start, uint64_t length) {
-  if (!RangeIsInside(start, length, metadata_->num_rows())) {
-    return arrow::Status::Invalid("lance file '", metadata_->path(), "': rows ", start, " + ", length, " of ",
-                                  metadata_->num_rows());
+  const RowRange rows{start, length};
+  return ReadRanges(columns, {&rows, 1}, nullptr).front();
+}
+
+std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> FileReader::ReadRanges(
+    const std::vector<std::string>& columns, std::span<const RowRange> ranges, arrow::internal::Executor* executor) {
+  std::vector<RowRead> reads;
+  std::vector<arrow::Status> outcomes;
+  for (const RowRange& rows : ranges) {
+    RowRead& read = reads.emplace_back(*metadata_, rows);
+    arrow::Status& outcome = outcomes.emplace_back();
+    if (!RangeIsInside(rows.start, rows.length, metadata_->num_rows())) {
+      outcome = arrow::Status::Invalid("lance file '", metadata_->path(), "': rows ", rows.start, " + ", rows.length,
+                                       " of ", metadata_->num_rows());
+    }
+    for (size_t i = 0; i < columns.size() && outcome.ok(); ++i) {
+      outcome = read.Start(columns[i], impl_->Column(columns[i]));
+    }
   }
-  RowRead read(*metadata_, file_.get());
-  for (const std::string& name : columns) {
-    ARROW_RETURN_NOT_OK(read.Start(name, impl_->Column(name), {start, length}));
+  Gather prepared, bytes;
+  ForEachGood(reads, &outcomes, [&](RowRead& read) { return read.Prepare(&prepared); });
+  arrow::Status fetched = prepared.Fetch(impl_->end(), file_.get());
+  if (fetched.ok()) {
+    ForEachGood(reads, &outcomes, [&](RowRead& read) { return read.Plan(prepared, &bytes); });
+    fetched = bytes.Fetch(impl_->end(), file_.get());
   }
-  return read.Run({start, length});
+  std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> results(ranges.size());
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    if (!outcomes[i].ok()) results[i] = outcomes[i];
+  }
+  if (!fetched.ok() && ranges.size() > 1) {
+    // Which of them it was is found out one by one.
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      if (outcomes[i].ok()) results[i] = ReadRanges(columns, ranges.subspan(i, 1), nullptr).front();
+    }
+    return results;
+  }
+  const auto decode = [&](size_t i) {
+    if (outcomes[i].ok()) results[i] = fetched.ok() ? reads[i].Decode(bytes) : fetched;
+  };
+  RunSideBySide(executor, reads.size(), decode, executor == nullptr ? 1 : reads.size());
+  return results;
 }
 
 }  // namespace fewter::lance

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,6 +16,10 @@
 #include "fewter/lance/file_metadata.h"
 #include "fewter/lance/object_store.h"
 
+namespace arrow::internal {
+class Executor;
+}
+
 namespace fewter::lance {
 
 /// Reads columns of one Lance file (versions 2.0, 2.1 and 2.2): a data file, or one of the two files of an index.
@@ -23,7 +28,8 @@ namespace fewter::lance {
 /// its dictionary) is read on the first use of the page and kept. Thread safe.
 class FileReader {
  public:
-  /// Reads the file's tail (one request, or two if its metadata is larger than the tail).
+  /// Reads the file's tail (one request, or two if its metadata is larger than the tail). Of a remote index file more
+  /// is read, so that its global buffers come with it; of one of at most ReadableFile::kReadWhole all.
   static arrow::Result<std::shared_ptr<FileReader>> Open(std::shared_ptr<ReadableFile> file);
 
   /// Makes a reader from metadata read earlier. No IO, and no error: the metadata has been checked.
@@ -45,6 +51,13 @@ class FileReader {
   /// column and the encoding, for encodings that vector index files do not use.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns, uint64_t start,
                                                               uint64_t length);
+
+  /// The same for several ranges of rows, each with a result of its own: all their bytes are fetched together, in at
+  /// most two rounds of requests that go side by side. `executor` decodes them side by side; null for this thread
+  /// alone.
+  std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> ReadRanges(const std::vector<std::string>& columns,
+                                                                             std::span<const RowRange> ranges,
+                                                                             arrow::internal::Executor* executor);
 
  private:
   class Impl;

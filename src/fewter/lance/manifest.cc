@@ -25,6 +25,9 @@ constexpr char kIndicesFolder[] = "_indices/";
 constexpr char kSystemIndexPrefix[] = "__lance_";
 constexpr char kFragmentReuseIndex[] = "__lance_frag_reuse";
 constexpr char kMemoryWalIndex[] = "__lance_mem_wal";
+constexpr std::string_view kExtension = ".manifest";
+/// The digits of 2^64 - 1, and of every name in the newer scheme.
+constexpr size_t kInvertedDigits = 20;
 
 /// Of the manifest's end, read first; nearly always all of it.
 constexpr uint64_t kTailSize = uint64_t{64} * 1024;
@@ -375,6 +378,22 @@ struct ListedManifest {
   ObjectStore::Entry entry;
 };
 
+std::vector<ListedManifest> ManifestsIn(const std::vector<ObjectStore::Entry>& entries) {
+  std::vector<ListedManifest> manifests;
+  for (const ObjectStore::Entry& entry : entries) {
+    if (const auto version = ManifestVersion(entry.name)) manifests.push_back({*version, entry});
+  }
+  return manifests;
+}
+
+/// Object stores list by name, and in the newer scheme the latest version has the smallest: the first page is enough.
+bool BeginsWithLatest(const std::vector<ObjectStore::Entry>& entries) {
+  const auto manifests = ManifestsIn(entries);
+  return !manifests.empty() && std::all_of(manifests.begin(), manifests.end(), [](const ListedManifest& one) {
+    return one.entry.name.size() == kInvertedDigits + kExtension.size();
+  });
+}
+
 arrow::Status NoManifests(const ObjectStore& store) {
   ARROW_ASSIGN_OR_RAISE(auto old, store.FileSize("_latest.manifest", IoKind::kManifest));
   if (old) {
@@ -386,11 +405,10 @@ arrow::Status NoManifests(const ObjectStore& store) {
 }
 
 arrow::Result<ListedManifest> FindManifest(const ObjectStore& store, std::optional<uint64_t> version) {
-  ARROW_ASSIGN_OR_RAISE(auto entries, store.List(kVersionsFolder, IoKind::kManifest));
-  std::vector<ListedManifest> manifests;
-  for (ObjectStore::Entry& entry : entries) {
-    if (auto found = ManifestVersion(entry.name)) manifests.push_back({*found, std::move(entry)});
-  }
+  ObjectStore::EnoughListed first_page;
+  if (!version) first_page = BeginsWithLatest;
+  ARROW_ASSIGN_OR_RAISE(const auto entries, store.List(kVersionsFolder, IoKind::kManifest, first_page));
+  const std::vector<ListedManifest> manifests = ManifestsIn(entries);
   if (manifests.empty()) return NoManifests(store);
   const auto by_version = [](const ListedManifest& a, const ListedManifest& b) { return a.version < b.version; };
   const auto [first, last] = std::minmax_element(manifests.begin(), manifests.end(), by_version);
@@ -400,6 +418,79 @@ arrow::Result<ListedManifest> FindManifest(const ObjectStore& store, std::option
   if (wanted != manifests.end()) return *wanted;
   return arrow::Status::KeyError(store.identity(), ": has no version ", *version, ", its versions run from ",
                                  first->version, " to ", last->version);
+}
+
+// ---- Versions that a byte cache knows, so that opening one of them again needs no request. ----
+
+/// A manifest's file as it was when it was read.
+struct KeptManifest {
+  std::string path;
+  int64_t modified = 0;
+  std::shared_ptr<arrow::Buffer> file;
+};
+
+std::string KeptName(uint64_t version) {
+  std::string name = kVersionsFolder;
+  return name.append("/version ").append(std::to_string(version));
+}
+
+/// The path, the time and the file, with a line feed after the first two.
+void Keep(const ObjectStore& store, uint64_t version, const KeptManifest& manifest) {
+  std::string note;
+  for (const std::string& line : {manifest.path, std::to_string(manifest.modified)}) note.append(line).append(1, '\n');
+  note += std::string_view(*manifest.file);
+  store.byte_cache()->Keep(KeptName(version), arrow::Buffer::FromString(std::move(note)));
+}
+
+/// Nothing if it is not there or makes no sense.
+std::optional<KeptManifest> FindKept(const ObjectStore& store, uint64_t version) {
+  const auto note = store.byte_cache() == nullptr ? nullptr : store.byte_cache()->Find(KeptName(version));
+  if (note == nullptr) return std::nullopt;
+  const std::string_view text(*note);
+  const size_t path_end = text.find('\n');
+  const size_t time_end = path_end == std::string_view::npos ? path_end : text.find('\n', path_end + 1);
+  if (time_end == std::string_view::npos) return std::nullopt;
+  KeptManifest kept{.path = std::string(text.substr(0, path_end)), .modified = 0, .file = nullptr};
+  const auto [end, error] = std::from_chars(text.data() + path_end + 1, text.data() + time_end, kept.modified);
+  if (error != std::errc() || end != text.data() + time_end) return std::nullopt;
+  kept.file = arrow::SliceBuffer(note, static_cast<int64_t>(time_end + 1));
+  return kept;
+}
+
+/// Null if there is none that can be read.
+std::shared_ptr<const Manifest> ParseKept(const std::optional<KeptManifest>& kept, uint64_t version) {
+  if (!kept) return nullptr;
+  auto manifest = ParseManifest(kept->file, kept->path);
+  return manifest.ok() && (*manifest)->version == version ? *manifest : nullptr;
+}
+
+arrow::Result<std::shared_ptr<const Manifest>> ReadListed(const ObjectStore& store, const ListedManifest& listed) {
+  const std::string path = std::string(kVersionsFolder) + "/" + listed.entry.name;
+  // A dataset may be dropped and made anew, and then has other versions of the same numbers.
+  const auto kept = FindKept(store, listed.version);
+  if (kept && kept->path == path && kept->modified == listed.entry.modified &&
+      static_cast<uint64_t>(kept->file->size()) == listed.entry.size) {
+    if (auto manifest = ParseKept(kept, listed.version)) return manifest;
+  }
+  auto source = store.OpenUncached(path, listed.entry.size, IoKind::kManifest);
+  ARROW_ASSIGN_OR_RAISE(const uint64_t size, source->Size());
+  const uint64_t tail_size = std::min(size, store.is_remote() ? ReadableFile::kReadWhole : kTailSize);
+  ARROW_ASSIGN_OR_RAISE(auto tail, source->Read({size - tail_size, tail_size}));
+  ManifestFile file(tail, size, source.get());
+  auto decoded = Decode(&file);
+  if (!decoded.ok()) {
+    return decoded.status().WithMessage(store.identity(), "/", path, ": ", decoded.status().message());
+  }
+  std::shared_ptr<Manifest> manifest = std::move(*decoded);
+  if (manifest->version != listed.version) {
+    return arrow::Status::Invalid(store.identity(), "/", path, ": holds version ", manifest->version, ", not ",
+                                  listed.version);
+  }
+  manifest->path = path;
+  if (store.byte_cache() != nullptr && tail_size == size) {
+    Keep(store, listed.version, {path, listed.entry.modified, std::move(tail)});
+  }
+  return manifest;
 }
 
 }  // namespace
@@ -463,9 +554,6 @@ const Field* FindField(const std::vector<Field>& fields, std::string_view path) 
 }
 
 std::optional<uint64_t> ManifestVersion(std::string_view file_name) {
-  static constexpr std::string_view kExtension = ".manifest";
-  // The digits of 2^64 - 1, and of every name in the newer scheme.
-  static constexpr size_t kInvertedDigits = 20;
   if (!file_name.ends_with(kExtension)) return std::nullopt;
   const std::string_view digits = file_name.substr(0, file_name.size() - kExtension.size());
   uint64_t number = 0;
@@ -484,24 +572,16 @@ arrow::Result<std::shared_ptr<const Manifest>> ParseManifest(const std::shared_p
 }
 
 arrow::Result<std::shared_ptr<const Manifest>> ReadManifest(const ObjectStore& store, std::optional<uint64_t> version) {
+  if (version) {
+    if (auto kept = ParseKept(FindKept(store, *version), *version)) return kept;
+  }
   ARROW_ASSIGN_OR_RAISE(const ListedManifest listed, FindManifest(store, version));
-  const std::string path = std::string(kVersionsFolder) + "/" + listed.entry.name;
-  auto source = store.OpenFile(path, listed.entry.size, IoKind::kManifest);
-  ARROW_ASSIGN_OR_RAISE(const uint64_t size, source->Size());
-  const uint64_t tail_size = std::min(size, kTailSize);
-  ARROW_ASSIGN_OR_RAISE(auto tail, source->Read({size - tail_size, tail_size}));
-  ManifestFile file(std::move(tail), size, source.get());
-  auto decoded = Decode(&file);
-  if (!decoded.ok()) {
-    return decoded.status().WithMessage(store.identity(), "/", path, ": ", decoded.status().message());
-  }
-  std::shared_ptr<Manifest> manifest = std::move(*decoded);
-  if (manifest->version != listed.version) {
-    return arrow::Status::Invalid(store.identity(), "/", path, ": holds version ", manifest->version, ", not ",
-                                  listed.version);
-  }
-  manifest->path = path;
-  return manifest;
+  return ReadListed(store, listed);
+}
+
+arrow::Result<uint64_t> FindLatestVersion(const ObjectStore& store) {
+  ARROW_ASSIGN_OR_RAISE(const ListedManifest listed, FindManifest(store, std::nullopt));
+  return listed.version;
 }
 
 }  // namespace fewter::lance

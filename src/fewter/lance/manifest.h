@@ -152,13 +152,18 @@ struct Manifest {
 };
 
 /// Reads the manifest of `version`, or of the latest version. One listing and, unless the manifest is larger than
-/// 64 KiB, one read.
+/// 64 KiB (8 MiB in a remote store), one read; less what the store's byte cache knows: no read of a manifest that has
+/// been read before, and no listing either if `version` is given. A version is taken to be what it was: where a dataset
+/// was dropped and made anew at the same place, only the latest version is sure to be the new one's.
 ///
 /// KeyError if there is no dataset, or not that version. NotImplemented, naming it, for what we cannot read: feature
 /// flags that we do not know, overlays, files outside the dataset's folder. Invalid, naming the file and the field, for
 /// anything malformed, such as an id that occurs twice or a path that leads out of the dataset.
 arrow::Result<std::shared_ptr<const Manifest>> ReadManifest(const ObjectStore& store,
                                                             std::optional<uint64_t> version = std::nullopt);
+
+/// The number of the latest version: one listing.
+arrow::Result<uint64_t> FindLatestVersion(const ObjectStore& store);
 
 /// Decodes one manifest file's bytes (the whole file). Exposed for tests and fuzzing. `path` becomes Manifest::path and
 /// names the file in messages.

@@ -1,14 +1,19 @@
 #include "fewter/lance/object_store.h"
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 #include <arrow/filesystem/localfs.h>
 #include <arrow/filesystem/mockfs.h>
 #include <arrow/io/interfaces.h>
+#include <arrow/util/async_generator.h>
 #include <arrow/util/thread_pool.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -233,12 +238,11 @@ class RemoteFileSystem : public arrow::fs::internal::MockFileSystem {
     arrow::Result<int64_t> Read(int64_t, void*) override { return arrow::Status::NotImplemented(""); }
     arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t) override { return arrow::Status::NotImplemented(""); }
     arrow::Result<int64_t> GetSize() override { return size_; }
-    arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position, int64_t length) override {
+    arrow::Result<int64_t> ReadAt(int64_t position, int64_t length, void* out) override {
       if (!fs_->failure.ok()) return fs_->failure;
-      const auto start = static_cast<size_t>(position);
-      // Off its alignment, as a slice of a download may be.
-      return arrow::SliceBuffer(
-          arrow::Buffer::FromString(" " + fs_->content.substr(start, static_cast<size_t>(length))), 1);
+      const std::string bytes = fs_->content.substr(static_cast<size_t>(position), static_cast<size_t>(length));
+      std::copy(bytes.begin(), bytes.end(), static_cast<char*>(out));
+      return fs_->lies_about_length ? length : static_cast<int64_t>(bytes.size());
     }
 
    private:
@@ -257,8 +261,14 @@ class RemoteFileSystem : public arrow::fs::internal::MockFileSystem {
     return std::make_shared<File>(this, info.size());
   }
 
+  arrow::fs::FileInfoGenerator GetFileInfoGenerator(const arrow::fs::FileSelector&) override {
+    return arrow::MakeVectorGenerator(pages);
+  }
+
   std::string content;
+  std::vector<std::vector<arrow::fs::FileInfo>> pages;
   arrow::Status failure;
+  bool lies_about_length = false;
   int heads = 0;
   int opens = 0;
 };
@@ -290,10 +300,149 @@ TEST(ObjectStore, ARemoteFileThatIsShorterOrMissingIsFoundWhenItIsRead) {
   EXPECT_THAT(there.message(), HasSubstr("bucket/table/there: the server said no"));
   EXPECT_EQ(store->counter()->Snapshot().total(), (IoCount{4, 0}));
 
+  // A store that sends less than it was asked for, and one that does not even say so.
   fs->failure = arrow::Status::OK();
-  fs->content = "1234567";
-  const auto cut = store->OpenFile("there", 100, IoKind::kData)->ReadMany({{0, 10}}).status();
-  EXPECT_THAT(cut.message(), HasSubstr("bucket/table/there: wanted 10 bytes at 0, got 7"));
+  fs->content = "123456";
+  store = ObjectStore::Make(fs, "bucket/table", {}, {.max_attempts = 2, .first_delay = std::chrono::milliseconds(1)});
+  for (const bool lies : {false, true}) {
+    fs->lies_about_length = lies;
+    const auto cut = store->OpenFile("there", 100, IoKind::kData)->ReadMany({{0, 10}}).status();
+    EXPECT_THAT(cut.message(), HasSubstr("bucket/table/there: the store sent fewer bytes than asked for: wanted 10"));
+    EXPECT_THAT(cut.message(), HasSubstr("(after 2 attempts)"));
+  }
+  EXPECT_EQ(store->counter()->Snapshot().retries, 2U);
+}
+
+TEST(ObjectStore, NeighboursInARemoteFileAreJoinedFartherApartButNotForEver) {
+  constexpr uint64_t kGap = ReadableFile::kRemoteCoalesceGap;
+  auto fs = std::make_shared<RemoteFileSystem>();
+  fs->content = Pattern(40 * kGap);
+  auto store = ObjectStore::Make(fs, "bucket");
+  auto file = store->OpenFile("a", fs->content.size(), IoKind::kIndex);
+  ASSERT_TRUE(file->ReadMany({{0, 10}, {kGap + 10, 10}}).ok());
+  EXPECT_EQ(store->counter()->Snapshot().total(), (IoCount{1, kGap + 20}));
+  std::vector<ByteRange> all;
+  for (uint64_t i = 0; i < 40; ++i) all.push_back({i * kGap, 10});
+  const auto buffers = file->ReadMany(all).ValueOrDie();
+  EXPECT_EQ(std::string_view(*buffers[39]), fs->content.substr(39 * kGap, 10));
+  // 10 MiB, of which no request may be more than 8.
+  EXPECT_EQ(store->counter()->Snapshot().total().requests, 3U);
+}
+
+TEST(ObjectStore, TheFirstPageOfAListingMayBeEnough) {
+  auto fs = std::make_shared<RemoteFileSystem>();
+  for (const char* name : {"b/1", "b/2", "b/3"}) {
+    arrow::fs::FileInfo info(name, arrow::fs::FileType::File);
+    info.set_size(7);
+    fs->pages.push_back({info});
+  }
+  auto store = ObjectStore::Make(fs, "b");
+  for (const size_t enough : {1, 2}) {
+    const auto listed =
+        store->List("", IoKind::kManifest, [&](const auto& page) { return page.size() >= enough; }).ValueOrDie();
+    // Only the first page may end it.
+    EXPECT_EQ(listed.size(), enough == 1 ? 1U : 3U);
+    EXPECT_EQ(listed.front().name, "1");
+    EXPECT_EQ(listed.front().size, 7U);
+  }
+}
+
+/// Keeps everything.
+class EveryByte : public ByteCache {
+ public:
+  arrow::Result<FileBytes> GetOrLoad(const std::string& path, std::span<const ByteRange> pieces,
+                                     const Loader& load) override {
+    std::vector<ByteRange> absent;
+    for (const ByteRange& piece : pieces) {
+      if (!kept.contains({path, piece.offset})) absent.push_back(piece);
+    }
+    if (!absent.empty()) {
+      ARROW_ASSIGN_OR_RAISE(const auto loaded, load(absent));
+      for (size_t i = 0; i < absent.size(); ++i) kept[{path, absent[i].offset}] = loaded[i];
+    }
+    FileBytes found;
+    for (const ByteRange& piece : pieces) found.push_back(kept[{path, piece.offset}]);
+    return found;
+  }
+  std::shared_ptr<arrow::Buffer> Find(const std::string& path) override { return notes[path]; }
+  void Keep(const std::string& path, std::shared_ptr<arrow::Buffer> note) override { notes[path] = std::move(note); }
+
+  std::map<std::pair<std::string, uint64_t>, std::shared_ptr<arrow::Buffer>> kept;
+  std::map<std::string, std::shared_ptr<arrow::Buffer>> notes;
+};
+
+TEST(ObjectStore, WhatAByteCacheHasIsNotReadAgain) {
+  constexpr uint64_t kPage = ReadableFile::kDataPage;
+  auto fs = std::make_shared<RemoteFileSystem>();
+  fs->content = Pattern(5 * kPage + 100);
+  ASSERT_TRUE(fs->CreateFile("bucket/index", fs->content).ok());
+  auto cache = std::make_shared<EveryByte>();
+  auto store = ObjectStore::Make(fs, "bucket")->WithByteCache(cache);
+  auto data = store->OpenFile("data", fs->content.size(), IoKind::kData);
+  const std::vector<ByteRange> ranges = {{kPage - 5, 10}, {10, 20}, {5 * kPage + 99, 1}, {7, 0}, {2 * kPage, kPage}};
+  for (int again = 0; again < 2; ++again) {
+    const auto buffers = data->ReadMany(ranges).ValueOrDie();
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      EXPECT_EQ(std::string_view(*buffers[i]), fs->content.substr(ranges[i].offset, ranges[i].length)) << i;
+    }
+    // Pages 0, 1, 2 and 5, all within the gap.
+    EXPECT_EQ(store->counter()->Snapshot().total(), (IoCount{1, fs->content.size()}));
+  }
+  EXPECT_EQ(cache->kept.size(), 4U);
+  EXPECT_EQ(data->Read({kPage + 1, 9}).ValueOrDie()->address() % 64, 0U);
+  EXPECT_FALSE(data->Read({fs->content.size(), 1}).ok());
+
+  // An index file comes whole, and its size, which nobody knew, is asked for once.
+  for (int again = 0; again < 2; ++again) {
+    auto index = store->OpenFile("index", 0, IoKind::kIndex);
+    EXPECT_EQ(std::string_view(*index->Read({3, 4}).ValueOrDie()), fs->content.substr(3, 4));
+    EXPECT_EQ(store->counter()->Snapshot()[IoKind::kIndex], (IoCount{2, fs->content.size()}));
+  }
+  // A local store reads its files themselves.
+  TemporaryFolder folder;
+  EXPECT_EQ(OpenOrDie(folder.path().string())->WithByteCache(cache)->byte_cache(), nullptr);
+}
+
+TEST(ObjectStore, AQueryThatIsOverSendsNothingMore) {
+  auto fs = std::make_shared<RemoteFileSystem>();
+  fs->content = Pattern(100);
+  fs->failure = arrow::Status::IOError("AWS Error SLOW_DOWN during GetObject operation");
+  auto store = ObjectStore::Make(
+      fs, "bucket", {},
+      {.max_attempts = 100, .first_delay = std::chrono::hours(1), .longest_delay = std::chrono::hours(1)});
+  auto file = store->OpenFile("a", 100, IoKind::kData);
+  {
+    IoQuery late({.deadline = IoEvent::Clock::now() + std::chrono::seconds(5)});
+    const IoQuery::Scope scope(&late);
+    EXPECT_THAT(file->Read({0, 10}).status().message(), HasSubstr("SLOW_DOWN"));
+    EXPECT_EQ(late.counter().Snapshot().total().requests, 1U);
+  }
+  arrow::StopSource stop;
+  IoQuery cancelled({.stop_token = stop.token()});
+  stop.RequestStop();
+  const IoQuery::Scope scope(&cancelled);
+  EXPECT_TRUE(file->Read({0, 10}).status().IsCancelled());
+  EXPECT_EQ(cancelled.counter().Snapshot().total().requests, 0U);
+  EXPECT_EQ(store->counter()->Snapshot().total().requests, 1U);
+}
+
+TEST(IoStats, RoundsAreTheLongestChain) {
+  IoCounter counter;
+  const IoEvent read{.kind = IoKind::kData, .bytes = 5};
+  const auto a = counter.Begin();
+  const auto b = counter.Begin();
+  counter.End(a, read);
+  const auto c = counter.Begin();  // began when the first was answered
+  counter.End(b, read);
+  counter.End(c, {.kind = IoKind::kIndex, .attempt = 2});
+  const IoStats stats = counter.Snapshot();
+  EXPECT_EQ((std::array{a.round, b.round, c.round}), (std::array<uint64_t, 3>{1, 1, 2}));
+  EXPECT_EQ(stats.rounds, 2U);
+  EXPECT_EQ(stats.retries, 1U);
+  EXPECT_EQ(stats[IoKind::kData], (IoCount{2, 10}));
+  counter.End(counter.Begin(), read);
+  EXPECT_EQ((counter.Snapshot() - stats).rounds, 1U);
+  EXPECT_EQ((counter.Snapshot() - stats).total(), (IoCount{1, 5}));
 }
 
 TEST(ObjectStore, IdentityOfARemoteFolderKeepsTheServerButNoSecrets) {
@@ -312,6 +461,39 @@ TEST(ObjectStore, IdentityOfARemoteFolderKeepsTheServerButNoSecrets) {
   auto without = OpenOrDie("s3://bucket/some/table/?region=eu-west-1&endpoint_override=localhost:9000");
   EXPECT_EQ(without->identity(), store->identity());
   EXPECT_NE(OpenOrDie("s3://bucket/some/table?region=eu-west-1")->identity(), store->identity());
+}
+
+TEST(StorageOptions, NeitherMessagesNorIdentitiesHoldTheirValues) {
+  const StorageOptions keys = {
+      {"aws_access_key_id", "KEYID"}, {"AWS_SECRET_ACCESS_KEY", "SEC/RET"}, {"session_token", "TOK"}};
+  StorageOptions options = keys;
+  options.insert({{"endpoint", "http://localhost:9000/"}, {"region", "eu-west-1"}});
+  const auto store = ObjectStore::Open("s3://bucket/some/table", {.storage_options = options}).ValueOrDie();
+  EXPECT_EQ(store->identity(), "s3://bucket/some/table?endpoint_override=localhost%3A9000");
+  EXPECT_TRUE(store->is_remote());
+  // The same place as by a URI.
+  EXPECT_EQ(OpenOrDie("s3://bucket/some/table?region=eu-west-1&endpoint_override=localhost:9000")->identity(),
+            store->identity());
+  options["client_retry_timeout"] = "SEC/RET";
+  options["secret"] = "SEC/RET";
+  const auto status = ObjectStore::Open("s3://bucket/some/table", {.storage_options = options}).status();
+  EXPECT_THAT(status.message(), HasSubstr("client_retry_timeout"));
+  EXPECT_THAT(status.message(), Not(HasSubstr("RET")));
+  EXPECT_FALSE(ObjectStore::Open("mock:///a", {.storage_options = keys}).ok());
+}
+
+TEST(StorageOptions, OtherClouds) {
+  const auto azure =
+      ObjectStore::Open("az://container/some/table",
+                        {.storage_options = {{"account_name", "me"}, {"azure_storage_account_key", "c2VjcmV0"}}});
+  ASSERT_TRUE(azure.ok()) << azure.status();
+  EXPECT_THAT((*azure)->identity(), HasSubstr("container/some/table"));
+  EXPECT_THAT((*azure)->identity(), Not(HasSubstr("c2VjcmV0")));
+  EXPECT_THAT(ObjectStore::Open("az://container/table").status().message(), HasSubstr("account_name"));
+  const auto google = ObjectStore::Open("gs://bucket/table", {.storage_options = {{"skip_signature", "true"}}});
+  ASSERT_TRUE(google.ok()) << google.status();
+  EXPECT_THAT((*google)->identity(), HasSubstr("bucket/table"));
+  EXPECT_FALSE(ObjectStore::Open("gs://bucket/table", {.storage_options = {{"region", "x"}}}).ok());
 }
 
 }  // namespace

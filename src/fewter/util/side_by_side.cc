@@ -8,6 +8,8 @@
 
 #include <arrow/util/thread_pool.h>
 
+#include "fewter/util/work_context.h"
+
 namespace fewter {
 
 namespace {
@@ -25,6 +27,13 @@ class SharedWork {
     }
   }
 
+  /// As TakePieces, on a thread that helps. Nothing of the caller's is touched once all pieces are taken.
+  void Help() {
+    if (next_.load() >= pieces_) return;
+    const WorkContext::Scope scope(context_);
+    TakePieces();
+  }
+
   void Wait() {
     std::unique_lock lock(mutex_);
     all_done_.wait(lock, [this] { return done_ == pieces_; });
@@ -34,6 +43,7 @@ class SharedWork {
   const size_t pieces_;
   /// The caller's; used only for pieces, all of which are done before the caller returns.
   const std::function<void(size_t)>& work_;
+  const WorkContext::Pointers context_ = WorkContext::All();
   std::atomic<size_t> next_{0};
   std::mutex mutex_;
   std::condition_variable all_done_;
@@ -53,7 +63,7 @@ void RunSideBySide(arrow::internal::Executor* executor, size_t pieces, const std
   const size_t others = std::min({pieces - 1, threads - 1, static_cast<size_t>(std::max(executor->GetCapacity(), 0))});
   for (size_t i = 0; i < others; ++i) {
     // A pool that takes no more tasks only means that this thread does more of the work.
-    if (!executor->Spawn([shared] { shared->TakePieces(); }).ok()) break;
+    if (!executor->Spawn([shared] { shared->Help(); }).ok()) break;
   }
   shared->TakePieces();
   shared->Wait();

@@ -12,7 +12,8 @@ namespace fewter {
 
 /// Calls work(0) … work(pieces - 1), side by side on the executor's threads and the caller's, and returns when all are
 /// done. The order is not defined; `work` must be safe to call from several threads. By at most `threads` of them, the
-/// caller's included; with 1 the executor is not asked, and may be null.
+/// caller's included; with 1 the executor is not asked, and may be null. What the caller works for (WorkContext) its
+/// helpers work for, too.
 ///
 /// The caller takes pieces too, so it never waits for a piece that nobody has begun. That matters when it is itself a
 /// thread of the pool: with one task a piece, a pool full of waiting threads would stop.

@@ -6,6 +6,8 @@
 #include <arrow/util/thread_pool.h>
 #include <gtest/gtest.h>
 
+#include "fewter/util/work_context.h"
+
 namespace fewter {
 namespace {
 
@@ -25,6 +27,19 @@ TEST(RunSideBySide, DoesNotStopWhenThePoolWaitsForItself) {
     RunSideBySide(pool.get(), 8, [&](size_t) { RunSideBySide(pool.get(), 2, [&](size_t) { ++done; }); });
   });
   EXPECT_EQ(done, 8 * 8 * 2);
+}
+
+TEST(RunSideBySide, HelpersWorkForWhomTheCallerWorks) {
+  const auto pool = arrow::internal::ThreadPool::Make(3).ValueOrDie();
+  int query = 0;
+  std::atomic<int> right{0};
+  {
+    const WorkContext::Scope scope(WorkContext::kIoQuery, &query);
+    RunSideBySide(pool.get(), 50, [&](size_t) { right += WorkContext::Get(WorkContext::kIoQuery) == &query ? 1 : 0; });
+  }
+  EXPECT_EQ(right, 50);
+  RunSideBySide(pool.get(), 50, [&](size_t) { right += WorkContext::Get(WorkContext::kIoQuery) == nullptr ? 1 : 0; });
+  EXPECT_EQ(right, 100);
 }
 
 }  // namespace

@@ -10,18 +10,12 @@
 
 #include "fewter/lance/encoding/column_builder_internal.h"
 #include "fewter/lance/encoding/page_layout_internal.h"
+#include "fewter/lance/file_metadata.h"
 #include "fewter/lance/object_store.h"
 
 /// Reading rows of one page of version 2.1 or later, in two steps so that the IO of many pages can be done at once.
 
 namespace fewter::lance {
-
-/// Rows [start, start + length) of a page, a column or a file.
-struct RowRange {
-  uint64_t start = 0;
-  uint64_t length = 0;
-  uint64_t end() const { return start + length; }
-};
 
 using Buffers = std::span<const std::shared_ptr<arrow::Buffer>>;
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "fewter/cache/query.h"
 #include "fewter/util/side_by_side.h"
 
 namespace fewter {
@@ -35,31 +34,46 @@ IvfIndex::IvfIndex(std::shared_ptr<const IvfIndexState> state, WeakCache cache, 
       executors_(executors),
       moves_(std::move(moves)) {}
 
-arrow::Result<std::shared_ptr<const Partition>> IvfIndex::ReadPartition(uint32_t partition) const {
-  partitions_loaded_.fetch_add(1, std::memory_order_relaxed);
-  ARROW_ASSIGN_OR_RAISE(auto storage, ReadStorage(partition));
-  ARROW_ASSIGN_OR_RAISE(auto sub_index, ReadSubIndex(partition));
-  return std::make_shared<const Partition>(std::move(storage), std::move(sub_index));
+IvfIndex::LoadedPartitions IvfIndex::ReadPartitions(const std::vector<uint32_t>& partitions) const {
+  partitions_loaded_.fetch_add(partitions.size(), std::memory_order_relaxed);
+  std::vector<RowSpan> spans, sub_index_spans;
+  for (const uint32_t i : partitions) {
+    spans.push_back({state_->model->first_row(i), state_->model->num_rows(i)});
+    if (state_->sub_index == nullptr) continue;
+    sub_index_spans.push_back({state_->sub_index->first_row(i), state_->sub_index->num_rows(i)});
+  }
+  PartitionReader::Batches rows, sub_index_rows;
+  RunSideBySide(executors_.io, state_->sub_index == nullptr ? 1 : 2, [&](size_t file) {
+    if (file == 0) rows = reader_->ReadRows(state_->quantizer->columns(), spans);
+    if (file == 1) sub_index_rows = reader_->ReadSubIndexRows(state_->sub_index->columns(), sub_index_spans);
+  });
+  LoadedPartitions made(partitions.size());
+  RunSideBySide(executors_.io, partitions.size(), [&](size_t i) {
+    made[i] = [&]() -> arrow::Result<std::shared_ptr<const Partition>> {
+      ARROW_ASSIGN_OR_RAISE(const auto storage_rows, std::move(rows[i]));
+      ARROW_ASSIGN_OR_RAISE(auto storage, MakeStorage(partitions[i], *storage_rows));
+      if (state_->sub_index == nullptr) return std::make_shared<const Partition>(std::move(storage));
+      ARROW_ASSIGN_OR_RAISE(const auto graph_rows, std::move(sub_index_rows[i]));
+      ARROW_ASSIGN_OR_RAISE(auto sub_index, MakeSubIndex(partitions[i], *graph_rows));
+      return std::make_shared<const Partition>(std::move(storage), std::move(sub_index));
+    }();
+  });
+  return made;
 }
 
-arrow::Result<std::shared_ptr<const PartitionStorage>> IvfIndex::ReadStorage(uint32_t partition) const {
-  const IvfModel& model = *state_->model;
-  const Quantizer& quantizer = *state_->quantizer;
-  ARROW_ASSIGN_OR_RAISE(auto rows,
-                        reader_->ReadRows(quantizer.columns(), model.first_row(partition), model.num_rows(partition)));
+arrow::Result<std::shared_ptr<const PartitionStorage>> IvfIndex::MakeStorage(uint32_t partition,
+                                                                             const arrow::RecordBatch& rows) const {
   const bool by_residual = state_->metric == Metric::kL2 || state_->metric == Metric::kCosine;
-  auto storage = quantizer.MakeStorage(*rows, state_->layout(), by_residual ? model.centroid(partition) : nullptr);
+  auto storage = state_->quantizer->MakeStorage(rows, state_->layout(),
+                                                by_residual ? state_->model->centroid(partition) : nullptr);
   if (storage.ok()) return moves_ == nullptr ? storage : MoveRows(std::move(*storage), *moves_, state_->layout());
   return storage.status().WithMessage(state_->storage_file.path, ", partition ", partition, ": ",
                                       storage.status().message());
 }
 
-arrow::Result<std::shared_ptr<const SubIndex>> IvfIndex::ReadSubIndex(uint32_t partition) const {
-  if (state_->sub_index == nullptr) return nullptr;
-  const SubIndexModel& model = *state_->sub_index;
-  ARROW_ASSIGN_OR_RAISE(
-      auto rows, reader_->ReadSubIndexRows(model.columns(), model.first_row(partition), model.num_rows(partition)));
-  auto sub_index = model.Make(partition, *rows, state_->model->num_rows(partition));
+arrow::Result<std::shared_ptr<const SubIndex>> IvfIndex::MakeSubIndex(uint32_t partition,
+                                                                      const arrow::RecordBatch& rows) const {
+  auto sub_index = state_->sub_index->Make(partition, rows, state_->model->num_rows(partition));
   if (sub_index.ok()) return sub_index;
   return sub_index.status().WithMessage(state_->index_file.path, ", partition ", partition, ": ",
                                         sub_index.status().message());
@@ -82,12 +96,21 @@ IvfIndex::Partitions IvfIndex::FindPartitions(const std::vector<PartitionKey>& k
   return found;
 }
 
-arrow::Result<std::shared_ptr<const Partition>> IvfIndex::LoadPartition(uint32_t partition) const {
-  ARROW_ASSIGN_OR_RAISE(auto loaded, cache_.Load(PartitionKey{partition}, [&] { return ReadPartition(partition); }));
-  if (Fits(*loaded, partition)) return loaded;
-  // The cache holds, or another loader brought, an entry that is well formed but not of this index's shape.
-  ARROW_ASSIGN_OR_RAISE(loaded, ReadPartition(partition));
-  cache_.Insert(PartitionKey{partition}, loaded);
+IvfIndex::LoadedPartitions IvfIndex::LoadPartitions(const std::vector<uint32_t>& partitions) const {
+  std::vector<PartitionKey> keys;
+  for (const uint32_t i : partitions) keys.push_back({i});
+  LoadedPartitions loaded =
+      cache_.LoadMany(std::span<const PartitionKey>(keys), [&](const std::vector<size_t>& places) {
+        std::vector<uint32_t> mine;
+        for (const size_t place : places) mine.push_back(partitions[place]);
+        return ReadPartitions(mine);
+      });
+  for (size_t i = 0; i < partitions.size(); ++i) {
+    if (!loaded[i].ok() || Fits(**loaded[i], partitions[i])) continue;
+    // The cache holds, or another loader brought, an entry that is well formed but not of this index's shape.
+    loaded[i] = ReadPartitions({partitions[i]}).front();
+    if (loaded[i].ok()) cache_.Insert(keys[i], *loaded[i]);
+  }
   return loaded;
 }
 
@@ -96,7 +119,7 @@ arrow::Result<std::shared_ptr<const Partition>> IvfIndex::GetPartition(uint32_t 
     return arrow::Status::IndexError("partition ", partition, " of ", state_->model->num_partitions());
   }
   if (auto found = FindPartitions({{partition}}).front()) return found;
-  return LoadPartition(partition);
+  return LoadPartitions({partition}).front();
 }
 
 IvfIndex::Partitions IvfIndex::GetPartitions(const std::vector<uint32_t>& wanted,
@@ -116,14 +139,15 @@ IvfIndex::Partitions IvfIndex::GetPartitions(const std::vector<uint32_t>& wanted
     partitions[places[i]] = std::move(found[i]);
   }
   if (absent.empty()) return partitions;
-  std::vector<arrow::Status> outcomes(absent.size());
-  CacheQuery* const query = CacheQuery::Current();
-  RunSideBySide(executors_.io, absent.size(), [&](size_t n) {
-    const CacheQuery::Scope scope(query);
-    outcomes[n] = LoadPartition(wanted[absent[n]]).Value(&partitions[absent[n]]);
-  });
-  for (auto& outcome : outcomes) {
-    if (!outcome.ok()) failures->push_back(std::move(outcome));
+  std::vector<uint32_t> numbers;
+  for (const size_t place : absent) numbers.push_back(wanted[place]);
+  LoadedPartitions loaded = LoadPartitions(numbers);
+  for (size_t i = 0; i < absent.size(); ++i) {
+    if (loaded[i].ok()) {
+      partitions[absent[i]] = *std::move(loaded[i]);
+    } else {
+      failures->push_back(loaded[i].status());
+    }
   }
   return partitions;
 }

@@ -25,17 +25,23 @@ class Executor;
 
 namespace fewter {
 
-/// Reads rows of an index segment's files. Opens a file on its first read, if it comes to one. Thread safe.
+/// Rows [first, first + count) of a file.
+struct RowSpan {
+  uint64_t first = 0;
+  uint64_t count = 0;
+};
+
+/// Reads rows of an index segment's files, several spans of them at once so that they can be fetched together; each has
+/// a result of its own. Opens a file on its first read, if it comes to one. Thread safe.
 class PartitionReader {
  public:
+  using Batches = std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>>;
+
   virtual ~PartitionReader() = default;
   /// Of auxiliary.idx.
-  virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns,
-                                                                      uint64_t first_row, uint64_t num_rows) = 0;
+  virtual Batches ReadRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans) = 0;
   /// Of index.idx.
-  virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadSubIndexRows(const std::vector<std::string>& columns,
-                                                                              uint64_t first_row,
-                                                                              uint64_t num_rows) = 0;
+  virtual Batches ReadSubIndexRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans) = 0;
 };
 
 struct IvfSearchOptions {
@@ -139,6 +145,7 @@ class IvfIndex {
 
  private:
   using Partitions = std::vector<std::shared_ptr<const Partition>>;
+  using LoadedPartitions = std::vector<arrow::Result<std::shared_ptr<const Partition>>>;
   /// SearchMany on one thread, query after query or partition after partition.
   arrow::Status SearchByQuery(std::span<const float* const> queries, IvfSearchOptions options,
                               std::span<std::vector<Neighbor>> found, std::span<IvfSearchCounts> counts) const;
@@ -149,12 +156,12 @@ class IvfIndex {
   bool Fits(const Partition& found, uint32_t partition) const;
   /// From the cache, null where there is none, in the order of the keys.
   Partitions FindPartitions(const std::vector<PartitionKey>& keys) const;
-  /// From the file, through the cache.
-  arrow::Result<std::shared_ptr<const Partition>> LoadPartition(uint32_t partition) const;
-  arrow::Result<std::shared_ptr<const Partition>> ReadPartition(uint32_t partition) const;
-  arrow::Result<std::shared_ptr<const PartitionStorage>> ReadStorage(uint32_t partition) const;
-  /// Null for a flat one.
-  arrow::Result<std::shared_ptr<const SubIndex>> ReadSubIndex(uint32_t partition) const;
+  /// From the file, through the cache; a result for each.
+  LoadedPartitions LoadPartitions(const std::vector<uint32_t>& partitions) const;
+  LoadedPartitions ReadPartitions(const std::vector<uint32_t>& partitions) const;
+  arrow::Result<std::shared_ptr<const PartitionStorage>> MakeStorage(uint32_t partition,
+                                                                     const arrow::RecordBatch& rows) const;
+  arrow::Result<std::shared_ptr<const SubIndex>> MakeSubIndex(uint32_t partition, const arrow::RecordBatch& rows) const;
   /// Inserts a partition again if one of the tiers does not hold it.
   void OfferTo(std::span<const std::string_view> tiers, uint32_t partition,
                const std::shared_ptr<const Partition>& loaded) const;

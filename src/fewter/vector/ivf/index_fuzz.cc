@@ -96,13 +96,11 @@ std::vector<Good> EveryGoodIndex() {
 
 /// There are no files behind the entries.
 class NoFiles final : public PartitionReader {
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>&, uint64_t,
-                                                              uint64_t) override {
-    return arrow::Status::IOError("no file");
+  Batches ReadRows(const std::vector<std::string>&, std::span<const RowSpan> spans) override {
+    return Batches(spans.size(), arrow::Status::IOError("no file"));
   }
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadSubIndexRows(const std::vector<std::string>&, uint64_t,
-                                                                      uint64_t) override {
-    return arrow::Status::IOError("no file");
+  Batches ReadSubIndexRows(const std::vector<std::string>&, std::span<const RowSpan> spans) override {
+    return Batches(spans.size(), arrow::Status::IOError("no file"));
   }
 };
 

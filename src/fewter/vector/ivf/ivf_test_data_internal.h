@@ -68,8 +68,22 @@ class FakeReader : public PartitionReader {
  public:
   explicit FakeReader(const Quantizer& quantizer) : kind_(quantizer.kind()) {}
 
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>&, uint64_t first_row,
-                                                              uint64_t num_rows) override {
+  Batches ReadRows(const std::vector<std::string>&, std::span<const RowSpan> spans) override {
+    Batches batches;
+    for (const RowSpan& span : spans) batches.push_back(Rows(span.first, span.count));
+    return batches;
+  }
+
+  Batches ReadSubIndexRows(const std::vector<std::string>&, std::span<const RowSpan> spans) override {
+    return Batches(spans.size(), arrow::Status::NotImplemented("a flat index reads no rows of index.idx"));
+  }
+
+  /// Of spans of rows.
+  std::atomic<int> reads{0};
+  std::atomic<bool> fail{false};
+
+ private:
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Rows(uint64_t first_row, uint64_t num_rows) {
     ++reads;
     if (fail) return arrow::Status::IOError("the disk is on fire");
     std::vector<uint64_t> ids;
@@ -93,15 +107,6 @@ class FakeReader : public PartitionReader {
     return arrow::RecordBatch::Make(schema, static_cast<int64_t>(num_rows), {row_ids, values});
   }
 
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadSubIndexRows(const std::vector<std::string>&, uint64_t,
-                                                                      uint64_t) override {
-    return arrow::Status::NotImplemented("a flat index reads no rows of index.idx");
-  }
-
-  std::atomic<int> reads{0};
-  std::atomic<bool> fail{false};
-
- private:
   static std::shared_ptr<arrow::Array> Lists(const std::shared_ptr<arrow::Array>& values, int32_t size) {
     return arrow::FixedSizeListArray::FromArrays(values, size).ValueOrDie();
   }

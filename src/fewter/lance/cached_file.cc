@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "fewter/lance/stored_file_internal.h"
+#include "fewter/util/bytes.h"
+
+namespace fewter::lance {
+namespace {
+
+/// The length of the pieces that are kept of a file: all of it, pages, or 0 for nothing.
+uint64_t PieceLength(IoKind kind, uint64_t size) {
+  if (kind == IoKind::kData) return std::min(size, ReadableFile::kDataPage);
+  // What lies in a large index file is kept in the form that a search reads.
+  return size <= ReadableFile::kReadWhole ? size : 0;
+}
+
+/// Ranges of a file longer than this are scans: what they read is not looked for again, and would drive out the rest.
+constexpr uint64_t kLongestKept = uint64_t{4} << 20;
+
+class CachedFile final : public ReadableFile {
+ public:
+  CachedFile(std::shared_ptr<ReadableFile> file, std::shared_ptr<ByteCache> cache, uint64_t size)
+      : file_(std::move(file)), cache_(std::move(cache)), size_(size) {}
+
+  const std::string& path() const override { return file_->path(); }
+  IoKind kind() const override { return file_->kind(); }
+  bool is_remote() const override { return true; }
+  bool is_cached() const override { return true; }
+
+  arrow::Result<uint64_t> Size() override {
+    std::lock_guard lock(mutex_);
+    if (size_ != 0) return size_;
+    const auto known = cache_->Find(path());
+    if (known != nullptr && known->size() == sizeof(size_)) {
+      size_ = LoadLittleEndian<uint64_t>(known->data());
+      if (size_ != 0) return size_;
+    }
+    ARROW_ASSIGN_OR_RAISE(size_, file_->Size());
+    cache_->Keep(path(), arrow::Buffer::FromString(std::string(reinterpret_cast<const char*>(&size_), sizeof(size_))));
+    return size_;
+  }
+
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(ByteRange range) override {
+    ARROW_ASSIGN_OR_RAISE(const auto bytes, ReadMany({range}));
+    return EnsureAligned(bytes.front());
+  }
+
+  arrow::Result<FileBytes> ReadMany(const std::vector<ByteRange>& ranges) override {
+    ARROW_ASSIGN_OR_RAISE(const uint64_t size, Size());
+    const uint64_t piece = PieceLength(kind(), size);
+    const bool is_kept = std::all_of(ranges.begin(), ranges.end(), [&](const ByteRange& range) {
+      return RangeIsInside(range.offset, range.length, size) && (piece == size || range.length <= kLongestKept);
+    });
+    // A range outside the file is refused there.
+    if (piece == 0 || !is_kept) return file_->ReadMany(ranges);
+    const std::vector<ByteRange> pieces = PiecesWith(ranges, piece, size);
+    ARROW_ASSIGN_OR_RAISE(const auto found, cache_->GetOrLoad(path(), pieces, [&](const auto& absent) {
+      return file_->ReadMany(absent);
+    }));
+    FileBytes bytes;
+    for (const ByteRange& range : ranges) {
+      ARROW_ASSIGN_OR_RAISE(bytes.emplace_back(), Cut(range, piece, pieces, found));
+    }
+    return bytes;
+  }
+
+ private:
+  /// The pieces that the ranges touch, in order, each once.
+  static std::vector<ByteRange> PiecesWith(const std::vector<ByteRange>& ranges, uint64_t piece, uint64_t size) {
+    std::vector<uint64_t> numbers;
+    for (const ByteRange& range : ranges) {
+      if (range.length == 0) continue;
+      for (uint64_t i = range.offset / piece; i <= (range.end() - 1) / piece; ++i) numbers.push_back(i);
+    }
+    std::sort(numbers.begin(), numbers.end());
+    numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+    std::vector<ByteRange> pieces;
+    pieces.reserve(numbers.size());
+    for (const uint64_t i : numbers) pieces.push_back({i * piece, std::min(piece, size - i * piece)});
+    return pieces;
+  }
+
+  /// A slice of a piece, or a copy of several.
+  static arrow::Result<std::shared_ptr<arrow::Buffer>> Cut(ByteRange range, uint64_t piece,
+                                                           const std::vector<ByteRange>& pieces,
+                                                           const FileBytes& found) {
+    if (range.length == 0) return std::make_shared<arrow::Buffer>(nullptr, 0);
+    const auto first = std::lower_bound(pieces.begin(), pieces.end(), range.offset / piece * piece,
+                                        [](const ByteRange& one, uint64_t offset) { return one.offset < offset; });
+    FileBytes parts;
+    uint64_t at = range.offset;
+    for (auto i = static_cast<size_t>(first - pieces.begin()); at < range.end(); ++i) {
+      const uint64_t end = std::min(range.end(), pieces[i].end());
+      ARROW_ASSIGN_OR_RAISE(parts.emplace_back(),
+                            SliceChecked(found[i], at - pieces[i].offset, end - at, "a cached piece of a file"));
+      at = end;
+    }
+    if (parts.size() == 1) return parts.front();
+    return arrow::ConcatenateBuffers(parts);
+  }
+
+  const std::shared_ptr<ReadableFile> file_;
+  const std::shared_ptr<ByteCache> cache_;
+  std::mutex mutex_;
+  uint64_t size_;
+};
+
+}  // namespace
+
+std::shared_ptr<ReadableFile> MakeCachedFile(std::shared_ptr<ReadableFile> file, std::shared_ptr<ByteCache> cache,
+                                             uint64_t size) {
+  return std::make_shared<CachedFile>(std::move(file), std::move(cache), size);
+}
+
+}  // namespace fewter::lance

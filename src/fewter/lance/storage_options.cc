@@ -1,0 +1,335 @@
+#include "fewter/lance/storage_options.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <any>
+#include <cctype>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <initializer_list>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include <arrow/filesystem/s3fs.h>
+#include <arrow/util/config.h>
+#include <arrow/util/uri.h>
+#ifdef ARROW_AZURE
+#include <arrow/filesystem/azurefs.h>
+#endif
+#ifdef ARROW_GCS
+#include <arrow/filesystem/gcsfs.h>
+#endif
+
+#include "fewter/util/argument_error.h"
+
+namespace fewter::lance {
+
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+/// Options of a dataset's writer, of Lance's own client, or of proxies, which change nothing about what is read.
+constexpr std::string_view kIgnored[] = {"allow_http",
+                                         "allow_invalid_certificates",
+                                         "bucket",
+                                         "checksum_algorithm",
+                                         "conditional_put",
+                                         "connect_timeout",
+                                         "copy_if_not_exists",
+                                         "disable_tagging",
+                                         "download_retry_count",
+                                         "headers",
+                                         "server_side_encryption",
+                                         "sse_bucket_key_enabled",
+                                         "sse_kms_key_id",
+                                         "request_timeout",
+                                         "timeout",
+                                         "unsigned_payload",
+                                         "user_agent"};
+
+/// The options of one store, taken one after another; what nobody has taken at the end is not known.
+class Options {
+ public:
+  /// `prefix` may stand before every name.
+  Options(const StorageOptions& options, std::string_view prefix) {
+    for (const auto& [name, value] : options) {
+      std::string lower(name);
+      std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+      if (lower.starts_with(prefix)) lower.erase(0, prefix.size());
+      if (!lower.starts_with("lance_")) values_[lower] = value;
+    }
+    for (const std::string_view name : kIgnored) values_.erase(std::string(name));
+  }
+
+  /// The value of the first of these names that is given, all of which are taken.
+  std::optional<std::string> Take(std::initializer_list<std::string_view> names) {
+    std::optional<std::string> taken;
+    for (const std::string_view name : names) {
+      const auto found = values_.find(name);
+      if (found == values_.end()) continue;
+      if (!taken) taken = found->second;
+      values_.erase(found);
+    }
+    return taken;
+  }
+
+  arrow::Result<std::optional<bool>> TakeFlag(std::initializer_list<std::string_view> names) {
+    const auto value = Take(names);
+    if (!value) return std::nullopt;
+    for (const std::string_view yes : {"true"sv, "1"sv, "yes"sv, "on"sv}) {
+      if (*value == yes) return true;
+    }
+    for (const std::string_view no : {"false"sv, "0"sv, "no"sv, "off"sv}) {
+      if (*value == no) return false;
+    }
+    return ArgumentError("storage option '", *names.begin(), "' is neither true nor false");
+  }
+
+  arrow::Result<std::optional<uint32_t>> TakeNumber(std::initializer_list<std::string_view> names) {
+    const auto value = Take(names);
+    if (!value) return std::nullopt;
+    uint32_t number = 0;
+    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
+    if (error == std::errc() && end == value->data() + value->size()) return number;
+    return ArgumentError("storage option '", *names.begin(), "' is not a whole number");
+  }
+
+  arrow::Status CheckAllTaken(std::string_view store) const {
+    if (values_.empty()) return arrow::Status::OK();
+    return ArgumentError("storage option '", values_.begin()->first, "' is not known for ", store);
+  }
+
+ private:
+  std::map<std::string, std::string, std::less<>> values_;
+};
+
+/// pylance's words: retries after the first attempt, and seconds for all of them.
+arrow::Result<RetryPolicy> TakeRetryPolicy(Options* options) {
+  RetryPolicy policy;
+  ARROW_ASSIGN_OR_RAISE(const auto retries, options->TakeNumber({"client_max_retries"}));
+  ARROW_ASSIGN_OR_RAISE(const auto seconds, options->TakeNumber({"client_retry_timeout"}));
+  if (retries) policy.max_attempts = std::max(*retries, *retries + 1);
+  if (seconds) policy.timeout = std::chrono::seconds(*seconds);
+  return policy;
+}
+
+/// Arrow may keep the file system of a scheme in a library of its own, beside its main one, so that its start-up is
+/// paid for only by who needs it: pyarrow's libarrow_s3.so.2600 lies next to libarrow.so.2600. False if there is none.
+bool LoadFileSystemLibrary(const std::string& scheme) {
+  static constexpr std::string_view kArrow = "libarrow.so";
+  static constexpr std::string_view kOfScheme = "abcdefghijklmnopqrstuvwxyz0123456789";
+  if (scheme.find_first_not_of(kOfScheme) != std::string::npos) return false;
+  Dl_info arrow_library;
+  if (dladdr(reinterpret_cast<void*>(&arrow::fs::LoadFileSystemFactories), &arrow_library) == 0) return false;
+  std::string path = arrow_library.dli_fname;
+  const size_t name = path.rfind(kArrow);
+  if (name == std::string::npos) return false;
+  path.replace(name, kArrow.size(), "libarrow_" + scheme + ".so");
+  return std::filesystem::exists(path) && arrow::fs::LoadFileSystemFactories(path.c_str()).ok();
+}
+
+arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> MakeFileSystem(const std::string& uri,
+                                                                     const arrow::fs::FileSystemFactoryOptions& options,
+                                                                     std::string* root) {
+  const auto make = [&] {
+    return options.empty() ? arrow::fs::FileSystemFromUri(uri, root)
+                           : arrow::fs::FileSystemFromUriAndOptions(uri, options, root);
+  };
+  auto fs = make();
+  // An unknown scheme is Invalid, as is a URI that makes no sense, and options for a scheme that is not there yet are
+  // NotImplemented; if the library changes nothing, the second try fails in the same way.
+  if (!fs.status().IsInvalid() && !fs.status().IsNotImplemented()) return fs;
+  static std::mutex mutex;
+  std::lock_guard<std::mutex> lock(mutex);
+  return LoadFileSystemLibrary(uri.substr(0, uri.find(':'))) ? make() : fs;
+}
+
+/// The S3 library crashes at the program's end if nobody has shut it down. Arrow offers that but leaves it to the user;
+/// a program that has done so already loses nothing.
+void ShutDownAtExit() {
+  static const int registered = std::atexit([] { arrow::fs::EnsureFinalized(); });
+  static_cast<void>(registered);
+}
+
+std::optional<std::string> FromEnvironment(std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && value[0] != '\0') return value;
+  }
+  return std::nullopt;
+}
+
+// ---- S3 ----
+
+/// Repetitions are ours (Retries): they are counted, have a deadline and are the same for reads and listings.
+class NoRetries final : public arrow::fs::S3RetryStrategy {
+ public:
+  bool ShouldRetry(const AWSErrorDetail&, int64_t) override { return false; }
+  int64_t CalculateDelayBeforeNextRetry(const AWSErrorDetail&, int64_t) override { return 0; }
+};
+
+/// What is added to an s3:// URI, each with the '?' or '&' before it.
+class UriParameters {
+ public:
+  explicit UriParameters(std::string uri) : uri_(std::move(uri)) {}
+  bool Has(std::string_view name) const { return uri_.find(std::string(name) + "=") != std::string::npos; }
+  void Add(std::string_view name, const std::string& value) {
+    if (Has(name)) return;
+    uri_ += uri_.find('?') == std::string::npos ? '?' : '&';
+    uri_ += std::string(name) + "=" + arrow::util::UriEscape(value);
+  }
+  const std::string& uri() const { return uri_; }
+
+ private:
+  std::string uri_;
+};
+
+/// "https://host:port/" in parts.
+arrow::Status AddEndpoint(const std::string& endpoint, UriParameters* parameters) {
+  const size_t scheme_end = endpoint.find("://");
+  std::string host = scheme_end == std::string::npos ? endpoint : endpoint.substr(scheme_end + 3);
+  while (host.ends_with('/')) host.pop_back();
+  if (host.empty() || host.find_first_of("/?#@") != std::string::npos) {
+    return ArgumentError("storage option 'endpoint' is not a server, as in https://host:9000");
+  }
+  if (scheme_end != std::string::npos) parameters->Add("scheme", endpoint.substr(0, scheme_end));
+  parameters->Add("endpoint_override", host);
+  return arrow::Status::OK();
+}
+
+arrow::Status AddKeys(Options* options, arrow::fs::FileSystemFactoryOptions* keys) {
+  const auto id = options->Take({"access_key_id"});
+  const auto secret = options->Take({"secret_access_key"});
+  const auto token = options->Take({"session_token", "token"});
+  ARROW_ASSIGN_OR_RAISE(const auto unsigned_requests, options->TakeFlag({"skip_signature", "anonymous"}));
+  if (unsigned_requests.value_or(false)) {
+    // With empty keys Amazon's library signs nothing.
+    keys->emplace_back("access_key", std::string());
+    keys->emplace_back("secret_key", std::string());
+    return arrow::Status::OK();
+  }
+  if (id.has_value() != secret.has_value() || (token && !id)) {
+    return ArgumentError("storage options: access_key_id and secret_access_key go together, session_token with them");
+  }
+  if (!id) return arrow::Status::OK();
+  keys->emplace_back("access_key", *id);
+  keys->emplace_back("secret_key", *secret);
+  if (token) keys->emplace_back("session_token", *token);
+  return arrow::Status::OK();
+}
+
+arrow::Result<OpenedFileSystem> OpenS3(const std::string& uri, const StorageOptions& storage_options) {
+  Options options(storage_options, "aws_");
+  OpenedFileSystem opened;
+  ARROW_ASSIGN_OR_RAISE(opened.retry, TakeRetryPolicy(&options));
+  UriParameters parameters(uri);
+  auto endpoint = options.Take({"endpoint", "endpoint_url", "endpoint_url_s3"});
+  if (!endpoint) endpoint = FromEnvironment({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"});
+  if (endpoint && !parameters.Has("endpoint_override")) ARROW_RETURN_NOT_OK(AddEndpoint(*endpoint, &parameters));
+  auto region = options.Take({"region", "default_region"});
+  if (!region) region = FromEnvironment({"AWS_REGION", "AWS_DEFAULT_REGION"});
+  if (region) parameters.Add("region", *region);
+  ARROW_ASSIGN_OR_RAISE(const auto virtual_hosted, options.TakeFlag({"virtual_hosted_style_request"}));
+  if (virtual_hosted && *virtual_hosted == parameters.Has("endpoint_override")) {
+    return arrow::Status::NotImplemented(
+        "storage option 'virtual_hosted_style_request': with an endpoint the bucket is "
+        "part of the path, without one it is part of the host's name");
+  }
+  arrow::fs::FileSystemFactoryOptions factory_options;
+  ARROW_RETURN_NOT_OK(AddKeys(&options, &factory_options));
+  ARROW_RETURN_NOT_OK(options.CheckAllTaken("s3"));
+  factory_options.emplace_back("retry_strategy",
+                               std::shared_ptr<arrow::fs::S3RetryStrategy>(std::make_shared<NoRetries>()));
+  auto made = MakeFileSystem(parameters.uri(), factory_options, &opened.root);
+  // Also if it failed: looking for the bucket's region has started the library.
+  ShutDownAtExit();
+  ARROW_ASSIGN_OR_RAISE(opened.fs, std::move(made));
+  return opened;
+}
+
+// ---- Google ----
+
+arrow::Result<OpenedFileSystem> OpenGoogle(const std::string& uri, const StorageOptions& storage_options) {
+#ifdef ARROW_GCS
+  Options options(storage_options, "google_");
+  OpenedFileSystem opened;
+  ARROW_ASSIGN_OR_RAISE(opened.retry, TakeRetryPolicy(&options));
+  ARROW_ASSIGN_OR_RAISE(auto gcs, arrow::fs::GcsOptions::FromUri(uri, &opened.root));
+  const auto key = options.Take({"service_account_key"});
+  ARROW_ASSIGN_OR_RAISE(const auto unsigned_requests, options.TakeFlag({"skip_signature", "anonymous"}));
+  if (key) gcs.credentials = arrow::fs::GcsOptions::FromServiceAccountCredentials(*key).credentials;
+  if (unsigned_requests.value_or(false)) gcs.credentials = arrow::fs::GcsOptions::Anonymous().credentials;
+  if (auto endpoint = options.Take({"base_url", "endpoint"})) {
+    const size_t scheme_end = endpoint->find("://");
+    if (scheme_end != std::string::npos) {
+      gcs.scheme = endpoint->substr(0, scheme_end);
+      endpoint->erase(0, scheme_end + 3);
+    }
+    gcs.endpoint_override = *endpoint;
+  }
+  ARROW_RETURN_NOT_OK(options.CheckAllTaken("gs"));
+  if (!gcs.retry_limit_seconds) {
+    gcs.retry_limit_seconds = std::chrono::duration<double>(opened.retry.timeout).count();
+  }
+  ARROW_ASSIGN_OR_RAISE(opened.fs, arrow::fs::GcsFileSystem::Make(gcs));
+  return opened;
+#else
+  return arrow::Status::NotImplemented(uri.substr(0, uri.find(':')), ": this Arrow was built without Google's store");
+#endif
+}
+
+// ---- Azure ----
+
+/// az://container/path as Arrow writes it, with the account's name.
+arrow::Result<OpenedFileSystem> OpenAzure(const std::string& uri, const StorageOptions& storage_options) {
+#ifdef ARROW_AZURE
+  Options options(storage_options, "azure_storage_");
+  OpenedFileSystem opened;
+  ARROW_ASSIGN_OR_RAISE(opened.retry, TakeRetryPolicy(&options));
+  const std::string rest = uri.substr(uri.find("://") + 3);
+  auto account = options.Take({"account_name"});
+  if (!account) account = FromEnvironment({"AZURE_STORAGE_ACCOUNT_NAME"});
+  const bool names_account = rest.substr(0, rest.find('/')).find_first_of("@.") != std::string::npos;
+  if (!account && !names_account) return ArgumentError("az:// needs the storage option account_name");
+  ARROW_ASSIGN_OR_RAISE(auto azure, arrow::fs::AzureOptions::FromUri(
+                                        "abfs://" + (names_account ? "" : *account + "@") + rest, &opened.root));
+  auto key = options.Take({"account_key", "access_key", "master_key"});
+  if (!key) key = FromEnvironment({"AZURE_STORAGE_ACCOUNT_KEY"});
+  const auto sas = options.Take({"sas_token", "sas_key"});
+  ARROW_ASSIGN_OR_RAISE(const auto unsigned_requests, options.TakeFlag({"skip_signature", "anonymous"}));
+  ARROW_RETURN_NOT_OK(options.CheckAllTaken("az"));
+  if (unsigned_requests.value_or(false)) {
+    ARROW_RETURN_NOT_OK(azure.ConfigureAnonymousCredential());
+  } else if (sas) {
+    ARROW_RETURN_NOT_OK(azure.ConfigureSASCredential(*sas));
+  } else if (key) {
+    ARROW_RETURN_NOT_OK(azure.ConfigureAccountKeyCredential(*key));
+  }
+  ARROW_ASSIGN_OR_RAISE(opened.fs, arrow::fs::AzureFileSystem::Make(azure));
+  return opened;
+#else
+  return arrow::Status::NotImplemented(uri.substr(0, uri.find(':')), ": this Arrow was built without Azure's store");
+#endif
+}
+
+}  // namespace
+
+arrow::Result<OpenedFileSystem> OpenFileSystem(const std::string& uri, const StorageOptions& options) {
+  const std::string scheme = uri.substr(0, uri.find(':'));
+  if (scheme == "s3") return OpenS3(uri, options);
+  if (scheme == "gs" || scheme == "gcs") return OpenGoogle(uri, options);
+  if (scheme == "az" || scheme == "abfs" || scheme == "abfss") return OpenAzure(uri, options);
+  if (scheme != "file" && !options.empty()) {
+    return ArgumentError("storage option '", options.begin()->first, "' is not known for ", scheme);
+  }
+  OpenedFileSystem opened;
+  ARROW_ASSIGN_OR_RAISE(opened.fs, MakeFileSystem(uri, {}, &opened.root));
+  return opened;
+}
+
+}  // namespace fewter::lance

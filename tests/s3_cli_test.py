@@ -1,0 +1,225 @@
+"""Datasets on S3, through a proxy that counts requests and makes them fail."""
+
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+import lance
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import s3_proxy
+from s3_proxy import Fault
+
+SOURCE = pathlib.Path(os.environ["FEWTER_SOURCE_DIR"])
+BINARY = os.environ["FEWTER_BINARY"]
+PARITY = SOURCE / "build" / "fixtures" / "parity"
+QUERIES = str(SOURCE / "examples" / "packages_queries.npy")
+
+# A dataset of every kind of index, with deletion files, with stable row ids, of several segments, of an old container.
+FIXTURES = ["combined_ivf_flat_l2", "combined_ivf_pq8_cosine", "combined_ivf_pq4_l2", "combined_ivf_sq_dot",
+            "combined_ivf_rq1_l2", "combined_ivf_rq5_cosine", "combined_ivf_hnsw_flat_l2", "combined_ivf_hnsw_sq_l2",
+            "combined_ivf_hnsw_pq8_l2", "combined_ivf_flat_hamming", "deleted_stable_ivf_pq", "deleted_address_ivf_flat"]
+
+
+@pytest.fixture(scope="module")
+def s3():
+    server = s3_proxy.S3()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def packages(s3):
+    return s3.put(SOURCE / "examples" / "packages.lance", "packages")
+
+
+@pytest.fixture(autouse=True)
+def calm(s3):
+    s3.proxy.faults.clear()
+    s3.proxy.delay = 0.0
+    s3.proxy.take()
+
+
+def options(s3, **changed):
+    return [part for name, value in s3.storage_options(**changed).items()
+            for part in ("--storage-option", f"{name}={value}")]
+
+
+def run(*arguments, code=0, env=None):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | (env or {})
+    done = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+    for secret in (s3_proxy.KEYS["aws_access_key_id"], s3_proxy.KEYS["aws_secret_access_key"]):
+        assert secret not in done.stdout + done.stderr
+    return done
+
+
+def query(s3, uri, *arguments, column="vector", code=0, vector=QUERIES, **changed):
+    """The answers, the stats, and the requests that the proxy saw."""
+    done = run("query", uri, "--column", column, "--vector", vector, "--json", "--stats", *options(s3, **changed),
+               *arguments, code=code)
+    if code != 0:
+        return done
+    *answers, stats = [json.loads(line) for line in done.stdout.splitlines()]
+    return answers, stats["stats"], s3.proxy.take()
+
+
+def one_query(path, values):
+    np.save(path, np.asarray(values, dtype=np.float32))
+    return path
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_what_local_files_answer_and_few_requests(s3, tmp_path, name):
+    case = json.loads((PARITY / name / "case.json").read_text())
+    local = PARITY / name / "dataset.lance"
+    uri = s3.put(local, name)
+    vector = one_query(tmp_path / "q.npy", case["queries"][0])
+    common = ["--nprobes", 4, "-k", 5]
+    done = run("query", local, "--column", case["column"], "--vector", vector, "--json", "--cache", "none", *common)
+    expected = [json.loads(line) for line in done.stdout.splitlines()]
+    s3.proxy.delay = 0.03
+
+    cache = ["--cache", f"{tmp_path}/cache"]
+    answers, stats, requests = query(s3, uri, *common, *cache, column=case["column"], vector=vector)
+    assert answers == expected
+    of = {part: [request.path for request in requests if part in request.path]
+          for part in ("_versions", "_indices", "_deletions", "data/")}
+    # A listing and the manifest; two files a segment, each read once; and what rows that no segment covers take. Of a
+    # deletion file Lance does not say the size.
+    assert len(of["_versions"]) == 2
+    assert len(of["_indices"]) == len(set(of["_indices"]))
+    assert len(of["_deletions"]) <= 2 * len(set(of["_deletions"]))
+    assert len(of["data/"]) <= 2 * len(set(of["data/"]))
+    assert s3_proxy.rounds(requests) <= 3 + (2 if of["_deletions"] else 0) + (4 if of["data/"] else 0)
+    # What is counted is what was sent.
+    assert sum(stats["io"][kind]["requests"] for kind in ("manifest", "index", "data")) == len(requests)
+    assert stats["io"]["rounds"] >= 3 and stats["io"]["seconds"] > 3 * s3.proxy.delay
+
+    answers, stats, requests = query(s3, uri, *common, *cache, column=case["column"], vector=vector)
+    assert answers == expected
+    assert [request.is_listing for request in requests] == [True]
+    version = str(lance.dataset(str(local)).version)
+    answers, stats, requests = query(s3, uri, *common, *cache, "--dataset-version", version, column=case["column"],
+                                     vector=vector)
+    assert answers == expected and requests == [] and stats["io"]["rounds"] == 0
+
+
+def test_a_table_of_20000_rows(s3, tmp_path):
+    rng = np.random.default_rng(7)
+    vectors = rng.normal(size=(20_000, 64)).astype(np.float32)
+    table = pa.table({"vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), 64)})
+    dataset = lance.write_dataset(table, tmp_path / "table.lance")
+    dataset.create_index("vector", "IVF_PQ", num_partitions=64, num_sub_vectors=16, sample_rate=8)
+    uri = s3.put(tmp_path / "table.lance", "table")
+    s3.proxy.delay = 0.1
+    common = ["--nprobes", 10, "-k", 10, "--cache", f"{tmp_path}/cache"]
+    vector = one_query(tmp_path / "q.npy", vectors[5])
+    _, _, requests = query(s3, uri, *common, vector=vector)
+    assert len(requests) <= 4 and s3_proxy.rounds(requests) <= 3
+    # The vectors of 50 candidates, all over a file of 5 MB.
+    _, _, requests = query(s3, uri, *common, "--refine", 5, vector=vector)
+    assert len(requests) <= 12 and s3_proxy.rounds(requests) <= 3
+    assert sum(request.bytes for request in requests) < 6_000_000
+    _, _, requests = query(s3, uri, *common, "--refine", 5, vector=vector)
+    assert [request.is_listing for request in requests] == [True]
+    pinned = ["--dataset-version", dataset.version]
+    answers, _, requests = query(s3, uri, *common, "--refine", 5, *pinned, vector=vector)
+    assert requests == [] and answers[0]["rows"][0]["_rowid"] == 5
+    # Another query finds the small index file in the cache.
+    other = one_query(tmp_path / "other.npy", vectors[77])
+    _, _, requests = query(s3, uri, *common, *pinned, vector=other)
+    assert requests == []
+
+
+def test_every_request_is_a_line(s3, packages):
+    done = run("info", packages, "--json", "--trace-io", *options(s3))
+    lines = [line.split() for line in done.stderr.splitlines()]
+    assert len(lines) == len(s3.proxy.take()) == 4
+    assert [line[6:8] for line in lines[:2]] == [["manifest", "list"], ["manifest", "read"]]
+    assert all(line[0] == "io" and line[-1] == "ok" for line in lines)
+
+
+def test_a_dataset_made_anew_is_seen(s3, tmp_path):
+    for rows, value in ((40, 1.0), (60, 2.0)):
+        table = pa.table({"vector": pa.FixedSizeListArray.from_arrays(pa.array(np.full(rows * 8, value, np.float32)), 8)})
+        lance.write_dataset(table, tmp_path / f"{rows}.lance")
+        uri = s3.put(tmp_path / f"{rows}.lance", "anew")
+        vector = one_query(tmp_path / "q.npy", np.full(8, value))
+        answers, _, _ = query(s3, uri, "-k", 100, "--cache", f"{tmp_path}/cache", vector=vector)
+        assert [len(answer["rows"]) for answer in answers] == [rows]
+        assert answers[0]["rows"][0]["_distance"] == 0
+        time.sleep(1.1)  # S3 tells times in seconds
+
+
+@pytest.mark.parametrize("kind", ["500", "503", "reset", "short", "wrong_length"])
+@pytest.mark.parametrize("where", ["list-type", "auxiliary.idx"])
+def test_what_passes_is_tried_again(s3, packages, kind, where):
+    expected, _, _ = query(s3, packages, "--cache", "none")
+    s3.proxy.faults.append(Fault(kind, where, times=2))
+    answers, stats, _ = query(s3, packages, "--cache", "none")
+    assert answers == expected and stats["io"]["retries"] == 2
+    s3.proxy.faults.append(Fault(kind, where, times=1_000))
+    begin = time.monotonic()
+    done = query(s3, packages, "--cache", "none", code=5 if kind in ("reset", "short") else 1, client_max_retries="3")
+    assert time.monotonic() - begin < 5
+    assert "after 4 attempts" in done.stderr
+
+
+def test_a_stall_is_broken_off(s3, packages):
+    expected, _, _ = query(s3, packages, "--cache", "none")
+    s3.proxy.faults.append(Fault("stall", "auxiliary.idx"))
+    begin = time.monotonic()
+    answers, stats, _ = query(s3, packages, "--cache", "none")
+    assert answers == expected and stats["io"]["retries"] == 1 and time.monotonic() - begin < 25
+
+
+@pytest.mark.parametrize("kind", ["expired", "refused"])
+def test_credentials_that_are_no_good_are_not_tried_again(s3, packages, kind):
+    s3.proxy.faults.append(Fault(kind, "auxiliary.idx", times=1_000))
+    done = query(s3, packages, "--cache", "none", code=4)
+    assert "auxiliary.idx" in done.stderr
+    assert len([request for request in s3.proxy.take() if "auxiliary.idx" in request.path]) == 1
+
+
+def test_a_file_replaced_by_another_is_an_error(s3, tmp_path):
+    local = PARITY / "grid_ivf_pq8_l2_64" / "dataset.lance"
+    case = json.loads((PARITY / "grid_ivf_pq8_l2_64" / "case.json").read_text())
+    uri = s3.put(local, "replaced")
+    (file,) = (local / "_indices").rglob("auxiliary.idx")
+    key = f"replaced/{file.relative_to(local)}"
+    vector = one_query(tmp_path / "q.npy", case["queries"][0])
+    for content, code in ((file.read_bytes()[:-100], 1), (b"\0" * file.stat().st_size, 6), (b"1234" + file.read_bytes(), 6)):
+        s3.client.put_object(Bucket=s3_proxy.BUCKET, Key=key, Body=content)
+        done = run("query", uri, "--column", case["column"], "--vector", vector, "--cache", "none",
+                   *options(s3, client_max_retries="1"), code=code)
+        assert "auxiliary.idx" in done.stderr
+    s3.client.delete_object(Bucket=s3_proxy.BUCKET, Key=key)
+    done = run("query", uri, "--column", case["column"], "--vector", vector, "--cache", "none", *options(s3), code=3)
+    assert "there is no such file" in done.stderr
+
+
+def test_options_by_every_name_and_from_the_environment(s3, packages):
+    endpoint = s3.proxy.endpoint
+    keys = {"AWS_ACCESS_KEY_ID": s3_proxy.KEYS["aws_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": s3_proxy.KEYS["aws_secret_access_key"]}
+    run("info", packages, env={**keys, "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": "us-east-1"})
+    run("info", packages, "--storage-option", f"endpoint={endpoint}", "--storage-option", "AWS_REGION=us-east-1", env=keys)
+    assert all(request.signed for request in s3.proxy.take())
+    run("info", packages, *options(s3, session_token="the-token", aws_server_side_encryption="AES256", timeout="30s"))
+    assert {request.token for request in s3.proxy.take()} == {"the-token"}
+    run("info", packages, "--storage-option", f"endpoint={endpoint}", "--storage-option", "region=x",
+        "--storage-option", "skip_signature=true", code=4)
+    assert not any(request.signed for request in s3.proxy.take())
+
+
+@pytest.mark.parametrize("wrong, says", [("secret", "key=value"), ("no_such_option=1", "no_such_option"),
+                                         ("skip_signature=maybe", "neither true nor false"),
+                                         ("access_key_id=alone", "go together"), ("endpoint=http://a/b", "endpoint")])
+def test_wrong_options_are_refused_without_their_values(wrong, says):
+    done = run("info", "s3://nowhere/table", "--storage-option", "region=x", "--storage-option", wrong, code=2)
+    assert says in done.stderr and wrong.rpartition("=")[2] not in done.stderr.replace(says, "")
