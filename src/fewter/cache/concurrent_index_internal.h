@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -55,8 +56,11 @@ class ConcurrentIndex {
     return nullptr;
   }
 
+  /// The node must be in the table.
   void Remove(const Node& node) {
-    Search(*slots_.load(), node.digest).slot->node.store(Gone(), std::memory_order_seq_cst);
+    Slot* slot = Search(*slots_.load(), node.digest).slot;
+    assert(slot != nullptr);
+    slot->node.store(Gone(), std::memory_order_seq_cst);
     --size_;
   }
 

@@ -85,7 +85,7 @@ struct NodeFront {
 /// lines are fetched at once.
 class alignas(kLinePair) Node : public NodeFront, public EvictionNode {
  public:
-  static Node* Make(const EncodedKey& key, const CacheCodec& codec, CacheEntry entry, MemoryUse use) {
+  static Node* Make(const EncodedKey& key, const CacheCodec& codec, const CacheEntry& entry, MemoryUse use) {
     const size_t handles = NumHandles();
     const size_t size = sizeof(Node) + handles * sizeof(Handle) + sizeof(NodeMemory);
     auto* start = static_cast<std::byte*>(::operator new(size, std::align_val_t{alignof(Handle)}));
@@ -223,7 +223,7 @@ class MemoryBackend final : public CacheBackend {
     // A size that makes no sense must not overflow the sums.
     constexpr int64_t kLargest = std::numeric_limits<int64_t>::max() / 2;
     if (capacity_ <= 0 || use.Total() > std::min(capacity_, kLargest)) return;
-    NodePointer node(Node::Make(key, codec, std::move(entry), std::move(use)));
+    NodePointer node(Node::Make(key, codec, entry, std::move(use)));
     if (node->charge > capacity_) return;
     std::vector<NodePointer> evicted;
     Retired gone;

@@ -69,7 +69,7 @@ bool SegmentStore::ScanIfChanged() {
 
 arrow::Status SegmentStore::Scan() {
   std::lock_guard lock(scan_mutex_);
-  const arrow::Status scanned = ScanLocked();
+  arrow::Status scanned = ScanLocked();
   NoteScan(scanned);
   return scanned;
 }

@@ -119,6 +119,7 @@ class Registry {
   std::vector<std::string> Names() const {
     std::lock_guard lock(mutex_);
     std::vector<std::string> names;
+    names.reserve(kinds_.size());
     for (const auto& [name, opener] : kinds_) names.push_back(name);
     return names;
   }
