@@ -136,6 +136,29 @@ def test_a_table_of_20000_rows(s3, tmp_path):
     assert requests == []
 
 
+def test_prewarming_takes_few_large_requests(s3, packages, tmp_path):
+    cache = ["--cache", f"{tmp_path}/cache"]
+    done = run("cache", "prewarm", packages, "--column", "vector", "--strict", "--json", *cache, *options(s3))
+    assert json.loads(done.stdout)["loaded"] == 16
+    assert len(s3.proxy.take()) == 4
+    _, _, requests = query(s3, packages, "--nprobes", 16, "--dataset-version", 2, *cache)
+    assert requests == []
+    bounded = ["--max-bytes", "0B", "--bandwidth", "1GiB", "--cache", f"{tmp_path}/other"]
+    done = run("cache", "prewarm", packages, "--column", "vector", "--json", *bounded, *options(s3))
+    assert json.loads(done.stdout)["loaded"] == 0
+
+
+def test_pages_of_data_files_may_have_a_cache_of_their_own(s3, packages, tmp_path):
+    own = ["--cache", f"{tmp_path}/cache", "--data-cache", f"{tmp_path}/pages"]
+    query(s3, packages, "--refine", 3, *own)
+    _, _, requests = query(s3, packages, "--refine", 3, "--dataset-version", 2, *own)
+    assert requests == []
+    (pages,) = json.loads(run("cache", "stats", f"{tmp_path}/pages", "--json").stdout)
+    assert set(pages["types"]) == {"fewter.lance.Bytes"}
+    (rest,) = json.loads(run("cache", "stats", f"{tmp_path}/cache", "--json").stdout)
+    assert rest["types"]["fewter.vector.Partition"]["entries"] > 0
+
+
 def test_every_request_is_a_line(s3, packages):
     done = run("info", packages, "--json", "--trace-io", *options(s3))
     lines = [line.split() for line in done.stderr.splitlines()]

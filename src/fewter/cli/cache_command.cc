@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -13,6 +15,7 @@
 #include <arrow/util/io_util.h>
 #include <nlohmann/json.hpp>
 
+#include "fewter/cache/byte_size.h"
 #include "fewter/cache/disk/disk_backend.h"
 #include "fewter/cache/disk/inspect.h"
 #include "fewter/cache/registry/registry.h"
@@ -233,15 +236,38 @@ struct PrewarmOptions {
   std::string column;
   std::string index;
   std::string cache = kDefaultCache;
+  std::string max_bytes;
+  std::string bandwidth;
   bool strict = false;
   bool json = false;
 };
 
+/// On a terminal one line that changes; else nothing.
+void ShowProgress(const PrewarmProgress& progress) {
+  if (isatty(STDERR_FILENO) == 0) return;
+  fmt::print(stderr, "\r{} of {} partitions, {} read  {}", progress.partitions_done, progress.partitions,
+             HumanBytes(progress.bytes_read), progress.partitions_done == progress.partitions ? "\n" : "");
+}
+
+arrow::Result<PrewarmLimits> LimitsOf(const PrewarmOptions& options) {
+  PrewarmLimits limits{.progress = ShowProgress};
+  if (!options.max_bytes.empty()) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t bytes, ParseByteSize(options.max_bytes));
+    limits.max_bytes = static_cast<uint64_t>(bytes);
+  }
+  if (!options.bandwidth.empty()) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t bytes, ParseByteSize(options.bandwidth));
+    limits.bytes_per_second = static_cast<uint64_t>(bytes);
+  }
+  return limits;
+}
+
 arrow::Status Prewarm(const PrewarmOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(const PrewarmLimits limits, LimitsOf(options));
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
   ARROW_ASSIGN_OR_RAISE(const auto dataset, OpenDataset(options.store, std::move(backend)));
   const auto mode = options.strict ? PrewarmMode::kStrict : PrewarmMode::kBestEffort;
-  ARROW_ASSIGN_OR_RAISE(const auto report, dataset->Prewarm(options.column, options.index, mode));
+  ARROW_ASSIGN_OR_RAISE(const auto report, dataset->Prewarm(options.column, options.index, mode, limits));
   const auto io = dataset->io_stats().total();
   if (options.json) {
     auto resident = nlohmann::json::object();
@@ -279,6 +305,9 @@ void AddPrewarmCommand(CLI::App* app, Action* action) {
   command->add_option("--column", options->column, "The vector column")->required();
   command->add_option("--index", options->index, "The index, if the column has several");
   command->add_option("--cache", options->cache, "The cache's URI [memory over the user's cache folder]");
+  command->add_option("--max-bytes", options->max_bytes,
+                      "Read at most about so much of each segment, e.g. 10GiB [all]");
+  command->add_option("--bandwidth", options->bandwidth, "Read at most so much a second, e.g. 100MiB [no limit]");
   command->add_flag("--strict", options->strict, "Fail if a part could not be read or did not stay");
   command->add_flag("--json", options->json, "Print one JSON object");
   command->footer("Example: fewter cache prewarm examples/packages.lance --column vector");

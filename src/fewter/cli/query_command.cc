@@ -105,6 +105,7 @@ arrow::Status RunQuery(const QueryOptions& options) {
   // The answers are out; what was read now is for the next run.
   if (std::fflush(stdout) != 0) return arrow::Status::IOError("cannot write to standard output");
   dataset->session().cache().backend()->Flush();
+  dataset->session().data_cache().backend()->Flush();
   return arrow::Status::OK();
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "fewter/cli/cache_choice.h"
 #include "fewter/util/argument_error.h"
 
 namespace fewter::cli {
@@ -48,12 +49,18 @@ void AddStoreOptions(CLI::App* command, StoreChoice* choice) {
       ->take_all()
       ->expected(1);
   command->add_option("--dataset-version", choice->version, "The version to open [latest]");
+  command->add_option("--data-cache", choice->data_cache,
+                      "A cache of its own for pages of remote data files, as --cache [the same cache]");
   command->add_flag("--trace-io", choice->trace_io, "Print a line on standard error for every request to the store");
 }
 
 arrow::Result<std::shared_ptr<Dataset>> OpenDataset(const StoreChoice& choice, std::shared_ptr<CacheBackend> cache) {
   DatasetOptions options{.version = choice.version};
-  if (cache != nullptr) options.session = Session::Make({.cache = std::move(cache)});
+  std::shared_ptr<CacheBackend> data_cache;
+  if (!choice.data_cache.empty()) {
+    ARROW_ASSIGN_OR_RAISE(data_cache, OpenCache(choice.data_cache));
+  }
+  options.session = Session::Make({.cache = std::move(cache), .data_cache = data_cache});
   ARROW_ASSIGN_OR_RAISE(options.storage_options, ParseStorageOptions(choice.storage_options));
   if (choice.trace_io) {
     const auto start = lance::IoEvent::Clock::now();

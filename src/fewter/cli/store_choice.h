@@ -21,6 +21,8 @@ struct StoreChoice {
   std::optional<uint64_t> version;
   /// key=value each.
   std::vector<std::string> storage_options;
+  /// A cache of its own for pages of data files; empty for the same.
+  std::string data_cache;
   bool trace_io = false;
 };
 

@@ -7,11 +7,14 @@ namespace fewter {
 namespace {
 
 constexpr std::string_view kIndices = "_indices/";
+constexpr std::string_view kData = "data/";
 
 class ByteCacheOnCache final : public lance::ByteCache {
  public:
-  ByteCacheOnCache(const Cache& cache, const std::string& dataset)
-      : indexes_(cache.Child("index")), dataset_(cache.Child("dataset").Child(dataset)) {}
+  ByteCacheOnCache(const Session& session, const std::string& dataset)
+      : indexes_(session.cache().Child("index")),
+        dataset_(session.cache().Child("dataset").Child(dataset)),
+        data_(session.data_cache().Child("dataset").Child(dataset)) {}
 
   arrow::Result<lance::FileBytes> GetOrLoad(const std::string& path, std::span<const lance::ByteRange> pieces,
                                             const Loader& load) override {
@@ -63,6 +66,7 @@ class ByteCacheOnCache final : public lance::ByteCache {
   }
 
   WeakCache CacheOf(std::string_view path) const {
+    if (path.starts_with(kData)) return data_;
     if (!path.starts_with(kIndices)) return dataset_;
     path.remove_prefix(kIndices.size());
     return indexes_.Child(path.substr(0, path.find('/')));
@@ -70,6 +74,7 @@ class ByteCacheOnCache final : public lance::ByteCache {
 
   const WeakCache indexes_;
   const WeakCache dataset_;
+  const WeakCache data_;
 };
 
 }  // namespace
@@ -82,8 +87,8 @@ arrow::Result<std::shared_ptr<const CachedBytes>> CachedBytes::Deserialize(const
   return std::make_shared<const CachedBytes>(body);
 }
 
-std::shared_ptr<lance::ByteCache> MakeByteCache(const Cache& cache, const std::string& dataset) {
-  return std::make_shared<ByteCacheOnCache>(cache, dataset);
+std::shared_ptr<lance::ByteCache> MakeByteCache(const Session& session, const std::string& dataset) {
+  return std::make_shared<ByteCacheOnCache>(session, dataset);
 }
 
 }  // namespace fewter

@@ -12,6 +12,7 @@
 #include <arrow/result.h>
 
 #include "fewter/cache/cache.h"
+#include "fewter/dataset/session.h"
 #include "fewter/lance/byte_cache.h"
 
 /// Bytes of a dataset's files as cache entries: pages of data files, small files whole, what is known of versions.
@@ -55,8 +56,8 @@ struct CachedBytesKey {
   }
 };
 
-/// Keeps the bytes of a dataset's files in `cache`: those of an index below the namespace of its UUID, as the parts of
-/// the index are, the others below that of the dataset.
-std::shared_ptr<lance::ByteCache> MakeByteCache(const Cache& cache, const std::string& dataset);
+/// Keeps the bytes of a dataset's files in a session's caches: those of an index below the namespace of its UUID, as
+/// the parts of the index are, the others below that of the dataset.
+std::shared_ptr<lance::ByteCache> MakeByteCache(const Session& session, const std::string& dataset);
 
 }  // namespace fewter

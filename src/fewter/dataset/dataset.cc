@@ -106,16 +106,20 @@ Dataset::Dataset(std::shared_ptr<lance::ObjectStore> store, std::shared_ptr<cons
 
 arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(const std::string& uri, DatasetOptions options) {
   if (options.session == nullptr) options.session = Session::Make();
-  ARROW_ASSIGN_OR_RAISE(auto store, lance::ObjectStore::Open(uri, {.storage_options = options.storage_options,
-                                                                   .io_executor = options.session->own_io_executor(),
-                                                                   .tracer = options.io_tracer}));
+  ARROW_ASSIGN_OR_RAISE(auto store, lance::ObjectStore::Open(uri, StoreOptions(options)));
   return Open(std::move(store), std::move(options));
+}
+
+lance::ObjectStoreOptions Dataset::StoreOptions(const DatasetOptions& options) {
+  return {.storage_options = options.storage_options,
+          .io_executor = options.session == nullptr ? nullptr : options.session->own_io_executor(),
+          .tracer = options.io_tracer};
 }
 
 arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::ObjectStore> store,
                                                       DatasetOptions options) {
   if (options.session == nullptr) options.session = Session::Make();
-  if (store->is_remote()) store = store->WithByteCache(MakeByteCache(options.session->cache(), store->identity()));
+  if (store->is_remote()) store = store->WithByteCache(MakeByteCache(*options.session, store->identity()));
   ARROW_ASSIGN_OR_RAISE(auto manifest, lance::ReadManifest(*store, options.version));
   std::shared_ptr<const RowMoves> moves;
   ARROW_ASSIGN_OR_RAISE(auto reuse, GetFragmentReuse(*store, *manifest, options.session->cache()));
@@ -208,8 +212,8 @@ arrow::Result<std::vector<uint64_t>> Dataset::RowIds() const {
   return ids;
 }
 
-arrow::Result<PrewarmReport> Dataset::Prewarm(const std::string& column, const std::string& index,
-                                              PrewarmMode mode) const {
+arrow::Result<PrewarmReport> Dataset::Prewarm(const std::string& column, const std::string& index, PrewarmMode mode,
+                                              const PrewarmLimits& limits) const {
   ARROW_ASSIGN_OR_RAISE(const auto chosen, ChooseIndex(column, index));
   CacheBackend& backend = *session_->cache().backend();
   const std::vector<std::string_view> tiers = TiersToFill(backend);
@@ -217,7 +221,7 @@ arrow::Result<PrewarmReport> Dataset::Prewarm(const std::string& column, const s
   std::vector<std::shared_ptr<const Segment>> segments;
   for (const auto* metadata : chosen) {
     ARROW_ASSIGN_OR_RAISE(auto segment, GetSegment(*metadata));
-    report += segment->index->Prewarm(tiers);
+    report += segment->index->Prewarm(tiers, limits);
     // Cheap, and a tier that already has it declines.
     SegmentCache(session_->cache(), *metadata).Insert(IvfIndexStateKey{}, segment->index->shared_state());
     segments.push_back(std::move(segment));

@@ -140,6 +140,9 @@ class Dataset {
   static arrow::Result<std::shared_ptr<Dataset>> Open(std::shared_ptr<lance::ObjectStore> store,
                                                       DatasetOptions options = {});
 
+  /// How Open opens the store.
+  static lance::ObjectStoreOptions StoreOptions(const DatasetOptions& options);
+
   /// As read; only indexes whose rows were moved by compactions that left them as they were (the fragment reuse index)
   /// show the fragments that they cover now.
   const lance::Manifest& manifest() const { return *manifest_; }
@@ -169,9 +172,10 @@ class Dataset {
   /// Brings every part of the column's index into the cache, so that searches read nothing, and says what is there
   /// afterwards. `index` as in SearchRequest. Tiers behind the first get what they lack, too. With
   /// PrewarmMode::kStrict, the error of the first partition that could not be read, and CapacityError if one is missing
-  /// in a tier behind the first (or in the only one).
+  /// in a tier behind the first (or in the only one). `limits` hold for each segment of the index.
   arrow::Result<PrewarmReport> Prewarm(const std::string& column, const std::string& index = "",
-                                       PrewarmMode mode = PrewarmMode::kBestEffort) const;
+                                       PrewarmMode mode = PrewarmMode::kBestEffort,
+                                       const PrewarmLimits& limits = {}) const;
 
   /// The segments of every vector index by that name. Reads what is not in the cache.
   arrow::Result<std::vector<SegmentDescription>> DescribeIndex(const std::string& index) const;

@@ -14,6 +14,9 @@ namespace fewter {
 struct SessionOptions {
   /// Where index parts are kept; null for a memory backend of kDefaultCacheBytes.
   std::shared_ptr<CacheBackend> cache = {};
+  /// Where pages of remote data files are kept; null for `cache`, which they then share by what each entry's bytes are
+  /// worth. One of its own gives them a budget of their own.
+  std::shared_ptr<CacheBackend> data_cache = {};
   /// Runs reads that can go side by side; null for Arrow's IO pool, and lance::RemoteIoPool for remote stores. Not
   /// owned.
   arrow::internal::Executor* io_executor = nullptr;
@@ -29,6 +32,7 @@ class Session {
   static std::shared_ptr<Session> Make(SessionOptions options = {});
 
   const Cache& cache() const { return cache_; }
+  const Cache& data_cache() const { return data_cache_; }
   arrow::internal::Executor* io_executor() const { return io_executor_; }
   /// The one that the options named, or null.
   arrow::internal::Executor* own_io_executor() const { return own_io_executor_; }
@@ -37,11 +41,13 @@ class Session {
  private:
   Session(const SessionOptions& options, arrow::internal::Executor* own_io_executor)
       : cache_(options.cache),
+        data_cache_(options.data_cache),
         io_executor_(options.io_executor),
         own_io_executor_(own_io_executor),
         cpu_executor_(options.cpu_executor) {}
 
   Cache cache_;
+  Cache data_cache_;
   arrow::internal::Executor* io_executor_;
   arrow::internal::Executor* own_io_executor_;
   arrow::internal::Executor* cpu_executor_;

@@ -1,6 +1,8 @@
 #include "fewter/vector/ivf/index.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "fewter/util/side_by_side.h"
@@ -9,8 +11,10 @@ namespace fewter {
 
 namespace {
 
-/// Partitions that are read side by side, and held at once, while prewarming.
-constexpr uint32_t kPrewarmWindow = 32;
+/// Partitions that are read together, and held at once, while prewarming: so many bytes of the files, but at least a
+/// few.
+constexpr uint64_t kPrewarmWindowBytes = 32 << 20;
+constexpr size_t kLeastPrewarmWindow = 4;
 /// Tiers that write behind have queues with an end, and what does not fit is not kept: they are waited for after so
 /// much.
 constexpr int64_t kPrewarmFlushBytes = 64 << 20;
@@ -152,23 +156,67 @@ IvfIndex::Partitions IvfIndex::GetPartitions(const std::vector<uint32_t>& wanted
   return partitions;
 }
 
-PrewarmReport IvfIndex::Prewarm(std::span<const std::string_view> tiers) const {
-  PrewarmReport report;
-  const uint64_t loaded_before = partitions_loaded();
-  const uint32_t partitions = state_->model->num_partitions();
-  std::vector<arrow::Status> failures;
+uint64_t IvfIndex::BytesInFiles(uint32_t partition) const {
+  const uint64_t rows = std::max<uint64_t>(state_->model->total_rows(), 1);
+  const uint64_t size = state_->storage_file.size + (state_->sub_index == nullptr ? 0 : state_->index_file.size);
+  // In floating point, which does not overflow whatever a cached state says.
+  return static_cast<uint64_t>(static_cast<double>(size) * state_->model->num_rows(partition) /
+                               static_cast<double>(rows));
+}
+
+std::vector<uint32_t> IvfIndex::PrewarmWindow(uint32_t first) const {
   std::vector<uint32_t> window;
+  uint64_t bytes = 0;
+  for (uint32_t i = first; i < state_->model->num_partitions(); ++i) {
+    if (window.size() >= kLeastPrewarmWindow && bytes + BytesInFiles(i) > kPrewarmWindowBytes) break;
+    bytes += BytesInFiles(i);
+    window.push_back(i);
+  }
+  return window;
+}
+
+namespace {
+
+/// Waits as long as it takes to have read at no more than the allowed rate, if nobody calls a halt.
+void KeepToRate(const PrewarmLimits& limits, std::chrono::steady_clock::time_point begin, uint64_t bytes) {
+  if (limits.bytes_per_second == 0) return;
+  const auto end = begin + std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(
+                               static_cast<double>(bytes) / static_cast<double>(limits.bytes_per_second)));
+  constexpr std::chrono::milliseconds kLookEvery{10};
+  while (std::chrono::steady_clock::now() < end && !limits.stop_token.IsStopRequested()) {
+    std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(end - std::chrono::steady_clock::now(), kLookEvery));
+  }
+}
+
+}  // namespace
+
+PrewarmReport IvfIndex::Prewarm(std::span<const std::string_view> tiers, const PrewarmLimits& limits) const {
+  PrewarmReport report;
+  PrewarmProgress progress{.partitions = state_->model->num_partitions()};
+  const auto begin = std::chrono::steady_clock::now();
+  const uint64_t loaded_before = partitions_loaded();
+  std::vector<arrow::Status> failures;
   int64_t offered = 0;
-  for (uint32_t first = 0; first < partitions; first += kPrewarmWindow) {
-    window.clear();
-    for (uint32_t i = first; i < partitions && i < first + kPrewarmWindow; ++i) window.push_back(i);
+  for (uint32_t i = 0; i < progress.partitions; ++i) report.partitions += state_->model->num_rows(i) > 0 ? 1 : 0;
+  while (progress.partitions_done < progress.partitions && progress.bytes_read < limits.max_bytes) {
+    if (const arrow::Status stopped = limits.stop_token.Poll(); !stopped.ok()) {
+      failures.push_back(stopped);
+      break;
+    }
+    const std::vector<uint32_t> window = PrewarmWindow(static_cast<uint32_t>(progress.partitions_done));
+    const uint64_t window_loaded_before = partitions_loaded();
     const Partitions loaded = GetPartitions(window, &failures);
+    uint64_t window_bytes = 0;
     for (size_t i = 0; i < window.size(); ++i) {
-      if (state_->model->num_rows(window[i]) > 0) ++report.partitions;
+      window_bytes += BytesInFiles(window[i]);
       if (loaded[i] == nullptr) continue;
       OfferTo(tiers, window[i], loaded[i]);
       offered += loaded[i]->SizeInBytes();
     }
+    progress.partitions_done += window.size();
+    progress.bytes_read += window_bytes * (partitions_loaded() - window_loaded_before) / window.size();
+    if (limits.progress) limits.progress(progress);
+    KeepToRate(limits, begin, progress.bytes_read);
     if (offered < kPrewarmFlushBytes) continue;
     cache_.Flush();
     offered = 0;

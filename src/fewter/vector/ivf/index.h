@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
@@ -12,6 +13,7 @@
 
 #include <arrow/record_batch.h>
 #include <arrow/result.h>
+#include <arrow/util/cancel.h>
 
 #include "fewter/cache/cache.h"
 #include "fewter/vector/ivf/moved_rows.h"
@@ -93,6 +95,26 @@ struct PrewarmReport {
   PrewarmReport& operator+=(const PrewarmReport& other);
 };
 
+/// How far a prewarming has come.
+struct PrewarmProgress {
+  uint64_t partitions_done = 0;
+  uint64_t partitions = 0;
+  /// Of the files, about; what was in the cache costs nothing.
+  uint64_t bytes_read = 0;
+};
+
+/// What a prewarming may cost.
+struct PrewarmLimits {
+  /// No partition is read when so many bytes have been; those that are left out are not counted as failed.
+  uint64_t max_bytes = std::numeric_limits<uint64_t>::max();
+  /// How fast it may read, on average; 0 for as fast as it goes.
+  uint64_t bytes_per_second = 0;
+  /// Called after every window of partitions, on the caller's thread.
+  std::function<void(const PrewarmProgress&)> progress = {};
+  /// Ends it before the next window.
+  arrow::StopToken stop_token = arrow::StopToken::Unstoppable();
+};
+
 /// Whose threads an index uses besides its callers'. Not owned.
 struct IvfExecutors {
   /// Reads absent partitions, side by side.
@@ -133,10 +155,10 @@ class IvfIndex {
   /// A partition from the cache, or read. IndexError if there is no such partition.
   arrow::Result<std::shared_ptr<const Partition>> GetPartition(uint32_t partition) const;
 
-  /// Brings every partition into the cache, as far as it has room. What one of the tiers of these kinds lacks is
-  /// offered to it, also if another has it. Waits for tiers that write behind only as often as their queues need it,
-  /// and does not fill in `resident`.
-  PrewarmReport Prewarm(std::span<const std::string_view> tiers = {}) const;
+  /// Brings every partition into the cache, as far as it has room: windows of adjacent ones, each read with few large
+  /// requests. What one of the tiers of these kinds lacks is offered to it, also if another has it. Waits for tiers
+  /// that write behind only as often as their queues need it, and does not fill in `resident`.
+  PrewarmReport Prewarm(std::span<const std::string_view> tiers = {}, const PrewarmLimits& limits = {}) const;
   /// Adds to `resident` where the partitions are now.
   void AddResidency(PrewarmReport* report) const;
 
@@ -154,6 +176,10 @@ class IvfIndex {
 
   /// Whether an entry that is well formed in itself is the partition of this index.
   bool Fits(const Partition& found, uint32_t partition) const;
+  /// What a partition takes in the files, about.
+  uint64_t BytesInFiles(uint32_t partition) const;
+  /// The partitions from `first` on that are prewarmed together; never none.
+  std::vector<uint32_t> PrewarmWindow(uint32_t first) const;
   /// From the cache, null where there is none, in the order of the keys.
   Partitions FindPartitions(const std::vector<PartitionKey>& keys) const;
   /// From the file, through the cache; a result for each.

@@ -85,6 +85,23 @@ TEST(IvfIndex, PartitionsComeFromTheCacheAfterPrewarm) {
   }
 }
 
+TEST(IvfIndex, PrewarmKeepsToItsLimits) {
+  Fixture flat(StorageKind::kFlat);
+  const auto nothing = flat.index.Prewarm({}, {.max_bytes = 0});
+  EXPECT_EQ(nothing.partitions, 3U);
+  EXPECT_EQ(nothing.loaded + nothing.failed, 0U);
+  arrow::StopSource stop;
+  stop.RequestStop();
+  EXPECT_TRUE(flat.index.Prewarm({}, {.stop_token = stop.token()}).first_error.IsCancelled());
+  EXPECT_EQ(flat.reader->reads, 0);
+  std::vector<PrewarmProgress> seen;
+  const auto all = flat.index.Prewarm({}, {.progress = [&](const PrewarmProgress& one) { seen.push_back(one); }});
+  EXPECT_EQ(all.loaded, 3U);
+  ASSERT_FALSE(seen.empty());
+  EXPECT_EQ(seen.back().partitions_done, flat.state->model->num_partitions());
+  EXPECT_EQ(seen.back().partitions, seen.back().partitions_done);
+}
+
 TEST(IvfIndex, APartitionThatCannotBeReadFailsTheSearchAndIsTriedAgain) {
   Fixture flat(StorageKind::kFlat);
   flat.reader->fail = true;

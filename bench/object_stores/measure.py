@@ -1,0 +1,118 @@
+"""What queries on S3 cost: requests, bytes, rounds and time, ours beside pylance's on the same bucket.
+
+    bench/object_stores/measure.py STEPS_BINARY WORK_FOLDER [--delays 0,20,100] [--indexes IVF_PQ,...]
+
+The bucket is moto's, behind the proxy of the tests, which adds a delay to every request and counts. Each engine runs in a
+process of its own, which is asked for one step after another.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import lance
+import numpy as np
+import pyarrow as pa
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tests"))
+import s3_proxy  # noqa: E402
+
+ROWS, DIMENSION, PARTITIONS = 20_000, 64, 64
+INDEXES = {"IVF_FLAT": {}, "IVF_PQ": {"num_sub_vectors": 16}, "IVF_SQ": {}, "IVF_RQ": {"num_bits": 1},
+           "IVF_HNSW_FLAT": {}, "IVF_HNSW_PQ": {"num_sub_vectors": 16}, "IVF_HNSW_SQ": {}}
+# Process by process: what is asked of it. A new one finds what the last left in the cache folder, if it is not emptied.
+PROCESSES = [
+    ("cold", [("open", "open"), ("first query", "query 0"), ("same query", "query 0"), ("other query", "query 1"),
+              ("refined", "refine 0")]),
+    ("warm", [("new process: open", "open"), ("new process: query", "query 0"), ("new process: refined", "refine 0")]),
+    ("warm", [("new process, version named: open", "open {version}"), ("the same: query", "query 0"),
+              ("the same: refined", "refine 0")]),
+    ("cold", [("", "open"), ("prewarm", "prewarm"), ("query after prewarm", "query 2")]),
+]
+
+
+def make_table(folder, index):
+    place = folder / f"{index}.lance"
+    if not place.exists():
+        vectors = np.random.default_rng(3).normal(size=(ROWS, DIMENSION)).astype(np.float32)
+        np.save(folder / "queries.npy", vectors[[11, 7_777, 15_555]] + 0.01)
+        table = pa.table({"vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), DIMENSION)})
+        dataset = lance.write_dataset(table, place)
+        dataset.create_index("vector", index, num_partitions=PARTITIONS, **INDEXES[index])
+    return place
+
+
+class Engine:
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def run(s3, command, cache, version):
+    """{step: (requests, bytes, rounds, seconds, rows)}"""
+    measured = {}
+    for state, steps in PROCESSES:
+        if state == "cold":
+            shutil.rmtree(cache, ignore_errors=True)
+        engine = Engine(command)
+        for name, line in steps:
+            s3.proxy.take()
+            answer = engine.ask(line.format(version=version))
+            requests = s3.proxy.take()
+            if name:
+                measured[name] = (len(requests), sum(one.bytes for one in requests), s3_proxy.rounds(requests),
+                                  answer["seconds"], answer["rows"])
+        engine.end()
+    return measured
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("steps")
+    parser.add_argument("work", type=pathlib.Path)
+    parser.add_argument("--delays", default="0,20,100")
+    parser.add_argument("--indexes", default=",".join(INDEXES))
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    delays = [int(delay) for delay in arguments.delays.split(",")]
+    s3 = s3_proxy.S3()
+    here = pathlib.Path(__file__).parent
+    print("| index | step | requests | KB | rounds | " + " | ".join(f"ms at {delay} ms a request" for delay in delays) + " |")
+    print("| --- | --- | ---: | ---: | ---: | " + " | ".join("---:" for _ in delays) + " |")
+    for index in arguments.indexes.split(","):
+        place = make_table(arguments.work, index)
+        uri = s3.put(place, index)
+        version = lance.dataset(str(place)).version
+        common = [uri, "vector", str(arguments.work / "queries.npy"), "10", "10", str(arguments.work / "cache") + "/",
+                  *(f"{name}={value}" for name, value in s3.storage_options().items())]
+        engines = {"fewter": [arguments.steps, *common],
+                   "pylance": [sys.executable, str(here / "pylance_steps.py"), *common]}
+        results = {name: [] for name in engines}
+        for delay in delays:
+            s3.proxy.delay = delay / 1000
+            for name, command in engines.items():
+                results[name].append(run(s3, command, arguments.work / "cache", version))
+        # Requests and rounds are those under the longest delay, where nothing else tells requests apart.
+        for step, (requests, size, rounds, _, rows) in results["fewter"][-1].items():
+            p_requests, p_size, p_rounds, _, p_rows = results["pylance"][-1][step]
+            if "HNSW" not in index and rows and len(set(rows) & set(p_rows)) < len(rows) - 1:
+                sys.exit(f"{index}, {step}: rows {rows} and {p_rows}")
+            times = [f"{ours[step][3] * 1e3:,.0f} / {theirs[step][3] * 1e3:,.0f}"
+                     for ours, theirs in zip(results["fewter"], results["pylance"])]
+            print(f"| {index} | {step} | {requests} / {p_requests} | {size / 1e3:,.0f} / {p_size / 1e3:,.0f} | "
+                  f"{rounds} / {p_rounds} | {' | '.join(times)} |", flush=True)
+    s3.stop()
+
+
+main()
