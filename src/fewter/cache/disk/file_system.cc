@@ -226,6 +226,9 @@ class RealFileSystem final : public FileSystem {
     static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
     const size_t before = reinterpret_cast<uintptr_t>(data) % page;
     uint8_t* const begin = const_cast<uint8_t*>(data) - before;
+    // What has to be read is then read into huge pages. For smaller ranges too much would be read that nobody asked
+    // for.
+    if (length >= kHugePage) (void)::madvise(begin, before + length, MADV_HUGEPAGE);
     if (Retry([&] { return ::madvise(begin, before + length, MADV_POPULATE_READ); }) == 0 || errno == EINVAL) {
       return arrow::Status::OK();
     }
@@ -261,9 +264,8 @@ std::shared_ptr<FileSystem> LocalFileSystem() {
 
 arrow::Status WriteAll(NewFile* file, std::string_view bytes) {
   // Large pieces let the file system lay the file out in large extents and folios; a bound lets a crash fall between.
-  constexpr size_t kPiece = 1 << 20;
   while (!bytes.empty()) {
-    ARROW_ASSIGN_OR_RAISE(const size_t written, file->Write(bytes.substr(0, kPiece)));
+    ARROW_ASSIGN_OR_RAISE(const size_t written, file->Write(bytes.substr(0, kHugePage)));
     if (written == 0) return arrow::internal::IOErrorFromErrno(EIO, "a write made no progress");
     bytes.remove_prefix(std::min(written, bytes.size()));
   }

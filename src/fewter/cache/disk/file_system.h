@@ -83,7 +83,10 @@ class FileSystem {
 /// The real one. Refers to memory that is never freed.
 std::shared_ptr<FileSystem> LocalFileSystem();
 
-/// Writes all of `bytes`, at most a mebibyte at a time.
+/// What the page cache takes for a file at most, where it takes more than pages.
+inline constexpr size_t kHugePage = size_t{2} << 20;
+
+/// Writes all of `bytes`, at most a huge page at a time.
 arrow::Status WriteAll(NewFile* file, std::string_view bytes);
 
 bool HasErrno(const arrow::Status& status, int error);
