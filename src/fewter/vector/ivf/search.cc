@@ -30,6 +30,12 @@ std::vector<float> Prepared(const float* query, const IvfIndexState& state) {
   return prepared;
 }
 
+std::vector<RankedPartition> WithoutSkipped(std::vector<RankedPartition> ranked, const IvfSearchOptions& options) {
+  const auto skipped = std::min<std::ptrdiff_t>(options.skipped_probes, std::ssize(ranked));
+  ranked.erase(ranked.begin(), ranked.begin() + skipped);
+  return ranked;
+}
+
 /// A query of one index, ready to be searched for.
 class PreparedQuery {
  public:
@@ -38,11 +44,9 @@ class PreparedQuery {
 
   /// The partitions to search, nearest first.
   std::vector<RankedPartition> Rank() const {
-    auto ranked = state_.model->SelectPartitions(vector_.data(), state_.metric, options_.nprobes);
-    const auto skipped = std::min<std::ptrdiff_t>(options_.skipped_probes, std::ssize(ranked));
-    ranked.erase(ranked.begin(), ranked.begin() + skipped);
-    return ranked;
+    return WithoutSkipped(state_.model->SelectPartitions(vector_.data(), state_.metric, options_.nprobes), options_);
   }
+  const std::vector<float>& vector() const { return vector_; }
 
   ScorerOptions scoring() const {
     return {.metric = state_.metric, .element_type = state_.element_type, .approx_mode = options_.approx_mode};
@@ -159,14 +163,18 @@ class QueriesTogether {
                   std::span<IvfSearchCounts> counts)
       : counts_(counts) {
     queries_.reserve(queries.size());
+    std::vector<float> vectors;
     for (const float* query : queries) {
       const PreparedQuery& prepared = queries_.emplace_back(state, query, options);
       scorers_.push_back(prepared.MakeScorer());
       top_ks_.push_back(prepared.MakeTopK());
-      const auto number = static_cast<uint32_t>(queries_.size() - 1);
-      const auto ranked = prepared.Rank();
-      for (const RankedPartition& partition : ranked) visits_.push_back({partition, number});
-      if (!counts.empty()) counts[number].partitions_searched += ranked.size();
+      vectors.insert(vectors.end(), prepared.vector().begin(), prepared.vector().end());
+    }
+    auto ranked = state.model->SelectPartitionsMany(vectors.data(), queries.size(), state.metric, options.nprobes);
+    for (uint32_t number = 0; number < ranked.size(); ++number) {
+      const auto visited = WithoutSkipped(std::move(ranked[number]), options);
+      for (const RankedPartition& partition : visited) visits_.push_back({partition, number});
+      if (!counts.empty()) counts[number].partitions_searched += visited.size();
     }
     std::sort(visits_.begin(), visits_.end(), [](const Visit& a, const Visit& b) {
       return std::pair(a.ranked.partition, a.query) < std::pair(b.ranked.partition, b.query);
