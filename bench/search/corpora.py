@@ -37,14 +37,14 @@ class Corpus:
         """[rows, dimension], float32."""
         return self._read("base.f16.npy")
 
-    def queries(self) -> np.ndarray:
-        """[QUERIES, dimension], float32."""
-        return self._read("queries.f16.npy")[:QUERIES]
+    def queries(self, count: int = QUERIES) -> np.ndarray:
+        """[count, dimension], float32."""
+        return self._read("queries.f16.npy")[:count]
 
-    def queries_file(self) -> pathlib.Path:
-        path = self.work / f"queries_{QUERIES}.npy"
+    def queries_file(self, count: int = QUERIES) -> pathlib.Path:
+        path = self.work / f"queries_{count}.npy"
         if not path.exists():
-            np.save(path, self.queries())
+            np.save(path, self.queries(count))
         return path
 
     def _read(self, name: str) -> np.ndarray:

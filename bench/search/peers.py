@@ -16,7 +16,7 @@ import lance  # noqa: E402
 import numpy as np  # noqa: E402
 import usearch.index  # noqa: E402
 
-from corpora import Corpus  # noqa: E402
+from corpora import QUERIES, Corpus  # noqa: E402
 from families import EF, NPROBES  # noqa: E402
 
 # Of a row in a graph, twice as many in the lowest layer: as many as Lance gives it, and what usearch has by default.
@@ -33,11 +33,11 @@ def kept(path: pathlib.Path, build, write) -> None:
 
 
 class Faiss:
-    def __init__(self, corpus: Corpus, factory: str):
+    def __init__(self, corpus: Corpus, factory: str, queries: int = QUERIES):
         self.effort = EF if factory.startswith("HNSW") else NPROBES
         path = corpus.work / f"{factory.replace(',', '_')}.faiss"
         metric = faiss.METRIC_INNER_PRODUCT if corpus.metric == "cosine" else faiss.METRIC_L2
-        self.queries = corpus.queries()
+        self.queries = corpus.queries(queries)
 
         def build():
             base = corpus.base()
@@ -54,15 +54,26 @@ class Faiss:
         self.index = faiss.read_index(str(path))
         faiss.omp_set_num_threads(1)
 
-    def searcher(self, effort: int, k: int):
-        parameters = (faiss.SearchParametersHNSW(efSearch=effort) if self.effort == EF
-                      else faiss.SearchParametersIVF(nprobe=effort))
+    def parameters(self, effort: int):
+        if self.effort == EF:
+            return faiss.SearchParametersHNSW(efSearch=effort)
         if isinstance(self.index, faiss.IndexIVFPQ):
-            parameters = faiss.IVFPQSearchParameters(nprobe=effort)
-        distances, rows = np.empty(k, np.float32), np.empty(k, np.int64)
+            return faiss.IVFPQSearchParameters(nprobe=effort)
+        return faiss.SearchParametersIVF(nprobe=effort)
+
+    def searcher(self, effort: int, k: int):
+        parameters, found = self.parameters(effort), (np.empty(k, np.float32), np.empty(k, np.int64))
         queries = [faiss.swig_ptr(query) for query in self.queries]
-        search, out = self.index.search_c, (faiss.swig_ptr(distances), faiss.swig_ptr(rows))
-        return lambda query: search(1, queries[query], k, *out, parameters), lambda: rows
+        search, out = self.index.search_c, [faiss.swig_ptr(array) for array in found]
+        # The library knows no more than an address of `found`, which the first function keeps alive, too.
+        return lambda query, found=found: search(1, queries[query], k, *out, parameters), lambda: found[1]
+
+    def batch_searcher(self, effort: int, k: int):
+        """As `searcher`, but the first function searches for all queries in one call."""
+        parameters, count = self.parameters(effort), len(self.queries)
+        found = np.empty((count, k), np.float32), np.empty((count, k), np.int64)
+        queries, out = faiss.swig_ptr(self.queries), [faiss.swig_ptr(array) for array in found]
+        return lambda found=found: self.index.search_c(count, queries, k, *out, parameters), lambda: found[1]
 
 
 class Hnswlib:

@@ -9,11 +9,12 @@ cd "$(dirname "$0")/../.."
 work=$(realpath -m "$1")
 [ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r requirements-test.txt -r bench/search/requirements.txt
-cmake --preset release > /dev/null
-cmake --build --preset release -j "$(nproc)" --target fewter_cli
+cmake --preset release -DFEWTER_BUILD_BENCHMARKS=ON > /dev/null
+cmake --build --preset release -j "$(nproc)" --target fewter_cli query_latency
 # Some machines set these for the sake of older builds of OpenBLAS, and newer ones are slower for it.
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 export PYTHONDONTWRITEBYTECODE=1
 "$work/venv/bin/python" bench/search/build.py "$@"
 "$work/venv/bin/python" bench/search/measure.py "$@"
 "$work/venv/bin/python" bench/search/report.py "$work" --plots docs
+"$work/venv/bin/python" bench/search/batches.py "$@"

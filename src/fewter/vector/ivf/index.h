@@ -193,10 +193,6 @@ class IvfIndex {
                const std::shared_ptr<const Partition>& loaded) const;
   /// The partitions of `wanted`, in that order; null for empty ones, and for those that failed.
   Partitions GetPartitions(const std::vector<uint32_t>& wanted, std::vector<arrow::Status>* failures) const;
-  /// The nearest rows of every step-th partition from `first` on; adds to `rows_scanned`.
-  std::vector<Neighbor> SearchPartitions(const float* prepared, const IvfSearchOptions& options,
-                                         const std::vector<RankedPartition>& ranked, const Partitions& partitions,
-                                         size_t first, size_t step, uint64_t* rows_scanned) const;
 
   std::shared_ptr<const IvfIndexState> state_;
   WeakCache cache_;

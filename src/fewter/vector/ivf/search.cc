@@ -69,6 +69,23 @@ class PreparedQuery {
   std::vector<float> vector_;
 };
 
+/// What Rank gives each of the queries; the centroids come from memory once for many of them.
+std::vector<std::vector<RankedPartition>> RankAll(const IvfIndexState& state, std::span<const PreparedQuery> queries,
+                                                  const IvfSearchOptions& options) {
+  std::vector<float> vectors;
+  vectors.reserve(queries.size() * state.model->dimension());
+  for (const auto& query : queries) vectors.insert(vectors.end(), query.vector().begin(), query.vector().end());
+  auto ranked = state.model->SelectPartitionsMany(vectors.data(), queries.size(), state.metric, options.nprobes);
+  for (auto& partitions : ranked) partitions = WithoutSkipped(std::move(partitions), options);
+  return ranked;
+}
+
+std::vector<uint32_t> NumbersOf(const std::vector<RankedPartition>& ranked) {
+  std::vector<uint32_t> numbers(ranked.size());
+  std::transform(ranked.begin(), ranked.end(), numbers.begin(), [](const auto& entry) { return entry.partition; });
+  return numbers;
+}
+
 /// A partition that has rows, and how it lies to the query.
 struct Probe {
   ProbedPartition probed;
@@ -109,11 +126,14 @@ std::vector<Neighbor> SearchInTurn(const PreparedQuery& query, Probes probes) {
 }
 
 /// How many threads are worth their while.
-size_t ThreadsFor(Probes probes, const IvfSearchOptions& options) {
+size_t ThreadsFor(const PreparedQuery& query, Probes probes, const IvfSearchOptions& options) {
   const size_t most = std::min<size_t>(options.threads, probes.size());
   if (most <= 1) return 1;
   int64_t bytes = 0;
   for (const Probe& probe : probes) bytes += probe.partition->SizeInBytes();
+  // A partition that is searched as if it were alone looks at many rows before it knows which can be left out. That
+  // does not count only where the partition is large.
+  if (query.DependsOnOrder() && bytes / std::ssize(probes) < options.bytes_worth_a_thread) return 1;
   return std::clamp<size_t>(static_cast<size_t>(bytes / std::max<int64_t>(options.bytes_worth_a_thread, 1)), 1, most);
 }
 
@@ -163,18 +183,15 @@ class QueriesTogether {
                   std::span<IvfSearchCounts> counts)
       : counts_(counts) {
     queries_.reserve(queries.size());
-    std::vector<float> vectors;
     for (const float* query : queries) {
       const PreparedQuery& prepared = queries_.emplace_back(state, query, options);
       scorers_.push_back(prepared.MakeScorer());
       top_ks_.push_back(prepared.MakeTopK());
-      vectors.insert(vectors.end(), prepared.vector().begin(), prepared.vector().end());
     }
-    auto ranked = state.model->SelectPartitionsMany(vectors.data(), queries.size(), state.metric, options.nprobes);
+    const auto ranked = RankAll(state, queries_, options);
     for (uint32_t number = 0; number < ranked.size(); ++number) {
-      const auto visited = WithoutSkipped(std::move(ranked[number]), options);
-      for (const RankedPartition& partition : visited) visits_.push_back({partition, number});
-      if (!counts.empty()) counts[number].partitions_searched += visited.size();
+      for (const RankedPartition& partition : ranked[number]) visits_.push_back({partition, number});
+      if (!counts.empty()) counts[number].partitions_searched += ranked[number].size();
     }
     std::sort(visits_.begin(), visits_.end(), [](const Visit& a, const Visit& b) {
       return std::pair(a.ranked.partition, a.query) < std::pair(b.ranked.partition, b.query);
@@ -225,33 +242,44 @@ bool IsWorthSharing(const IvfIndexState& state, const IvfSearchOptions& options)
          static_cast<int64_t>(state.storage_file.size / state.model->num_partitions()) >= options.bytes_worth_sharing;
 }
 
+std::vector<Neighbor> SearchRanked(const PreparedQuery& query, const std::vector<RankedPartition>& ranked,
+                                   const std::vector<std::shared_ptr<const Partition>>& partitions,
+                                   const IvfSearchOptions& options, arrow::internal::Executor* executor,
+                                   IvfSearchCounts* counts) {
+  const std::vector<Probe> probes = ProbesOf(query, ranked, partitions);
+  if (counts != nullptr) {
+    counts->partitions_searched += ranked.size();
+    for (const Probe& probe : probes) counts->rows_scanned += probe.partition->num_rows();
+  }
+  const size_t threads = ThreadsFor(query, probes, options);
+  return threads == 1 ? SearchInTurn(query, probes) : SearchOnThreads(query, probes, threads, executor);
+}
+
 }  // namespace
 
 arrow::Result<std::vector<Neighbor>> IvfIndex::Search(const float* query, const IvfSearchOptions& options,
                                                       IvfSearchCounts* counts) const {
   const PreparedQuery prepared(*state_, query, options);
   const auto ranked = prepared.Rank();
-  std::vector<uint32_t> wanted;
-  wanted.reserve(ranked.size());
-  for (const auto& entry : ranked) wanted.push_back(entry.partition);
   std::vector<arrow::Status> failures;
-  const Partitions partitions = GetPartitions(wanted, &failures);
+  const Partitions partitions = GetPartitions(NumbersOf(ranked), &failures);
   if (!failures.empty()) return failures.front();
-
-  const std::vector<Probe> probes = ProbesOf(prepared, ranked, partitions);
-  if (counts != nullptr) counts->partitions_searched += ranked.size();
-  for (const Probe& probe : probes) {
-    if (counts != nullptr) counts->rows_scanned += probe.partition->num_rows();
-  }
-  const size_t threads = ThreadsFor(probes, options);
-  return threads == 1 ? SearchInTurn(prepared, probes) : SearchOnThreads(prepared, probes, threads, executors_.cpu);
+  return SearchRanked(prepared, ranked, partitions, options, executors_.cpu, counts);
 }
 
 arrow::Status IvfIndex::SearchByQuery(std::span<const float* const> queries, IvfSearchOptions options,
                                       std::span<std::vector<Neighbor>> found, std::span<IvfSearchCounts> counts) const {
   options.threads = 1;
+  std::vector<PreparedQuery> prepared;
+  prepared.reserve(queries.size());
+  for (const float* query : queries) prepared.emplace_back(*state_, query, options);
+  const auto ranked = RankAll(*state_, prepared, options);
   for (size_t i = 0; i < queries.size(); ++i) {
-    ARROW_ASSIGN_OR_RAISE(found[i], Search(queries[i], options, counts.empty() ? nullptr : &counts[i]));
+    std::vector<arrow::Status> failures;
+    const Partitions partitions = GetPartitions(NumbersOf(ranked[i]), &failures);
+    if (!failures.empty()) return failures.front();
+    found[i] =
+        SearchRanked(prepared[i], ranked[i], partitions, options, nullptr, counts.empty() ? nullptr : &counts[i]);
   }
   return arrow::Status::OK();
 }
