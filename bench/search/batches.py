@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""One query by two threads, and a batch of queries in one call by one and by two, ours beside FAISS; prints Markdown.
+"""One query by two threads, and a batch of queries in one call by one and by two, ours beside FAISS: a table in Markdown,
+which is left in WORK_FOLDER/batches.md.
 
     bench/search/batches.py WORK_FOLDER [DATA_FOLDER] [--families flat,pq8,…] [--rounds N]
 
@@ -18,7 +19,7 @@ import numpy as np
 
 import peers
 from arguments import parse
-from families import FAMILIES, K, effort_of
+from families import FAMILIES, GRAPHS, K
 
 BINARY = pathlib.Path(__file__).resolve().parent.parent.parent / "build" / "release" / "bench" / "query_latency"
 QUERIES = 1000
@@ -44,25 +45,33 @@ def faiss_rate(peer, threads: int) -> float:
     return calls * len(peer.queries) / seconds
 
 
+def line_of(corpus, family: str, peer, rounds: int) -> str:
+    (kind,), _ = FAMILIES[family]
+    turns = [([ours(corpus, kind, threads) for threads in (1, 2)], [faiss_rate(peer, threads) for threads in (1, 2)])
+             for _ in range(rounds)]
+
+    def median(value):
+        return [statistics.median(value(turn, i) for turn in turns) for i in (0, 1)]
+
+    p50s = median(lambda turn, i: turn[0][i]["p50_us"])
+    rates = median(lambda turn, i: turn[0][i]["batch_qps"])
+    theirs = median(lambda turn, i: turn[1][i])
+    cells = [f"{rates[i]:,.0f} | {theirs[i]:,.0f} | {rates[i] / theirs[i]:.2f}" for i in (0, 1)]
+    return f"| {corpus.name} | {family} | {p50s[0]:.1f} µs | {p50s[1]:.1f} µs | {' | '.join(cells)} |"
+
+
 def main() -> None:
     options, corpora = parse(__doc__)
+    lines = ["| vectors | index | one query: p50 | by 2 threads | batch, 1 thread: queries/s | faiss | ratio "
+             "| 2 threads: ours | faiss | ratio |",
+             "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for corpus in corpora:
-        print(f"\n### {corpus.name}, {QUERIES:,} queries\n")
-        print("| index | fewter, one query: p50 | by 2 threads | batch, 1 thread: queries/s | faiss | ratio "
-              "| 2 threads: fewter | faiss | ratio |")
-        print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
         opened = peers.peers(corpus)
-        for family in (name for name in options.families.split(",") if effort_of(name) == "nprobes"):
-            (kind,), (name, *_) = FAMILIES[family]
-            peer = opened[name][0](corpus, opened[name][1], QUERIES)
-            turns = [([ours(corpus, kind, threads) for threads in (1, 2)],
-                      [faiss_rate(peer, threads) for threads in (1, 2)]) for _ in range(options.rounds)]
-            p50s, rates, theirs = (
-                [statistics.median(value(turn, i) for turn in turns) for i in (0, 1)]
-                for value in (lambda turn, i: turn[0][i]["p50_us"], lambda turn, i: turn[0][i]["batch_qps"],
-                              lambda turn, i: turn[1][i]))
-            cells = [f"{rates[i]:,.0f} | {theirs[i]:,.0f} | {rates[i] / theirs[i]:.2f}" for i in (0, 1)]
-            print(f"| {family} | {p50s[0]:.1f} µs | {p50s[1]:.1f} µs | {' | '.join(cells)} |", flush=True)
+        for family in (family for family in corpus.families if family not in GRAPHS):
+            kind, argument = opened[FAMILIES[family][1][0]]
+            lines.append(line_of(corpus, family, kind(corpus, argument, QUERIES), options.rounds))
+    print("\n".join(lines))
+    (options.work / "batches.md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

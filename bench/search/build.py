@@ -20,7 +20,7 @@ def main() -> None:
     options, corpora = parse(__doc__)
     for corpus in corpora:
         opened = peers(corpus)
-        for family in options.families.split(","):
+        for family in corpus.families:
             kinds, others = FAMILIES[family]
             builds = {kind: functools.partial(datasets.make, corpus.data, corpus.work, kind, corpus.kinds[kind])
                       for kind in kinds}

@@ -30,6 +30,8 @@ class Corpus:
     # Sub-vectors of product quantisation with 8 bits; there are twice as many of 4 bits.
     pq_bytes: int
     kinds: dict[str, Kind]
+    # What is measured on them; see families.py.
+    families: list[str]
     # [partitions, dimension], for every index of whatever engine; None if each engine finds its own.
     centroids: np.ndarray | None = None
 
@@ -58,14 +60,14 @@ class Corpus:
         return np.load(self.data / "gt_ids.npy")[:QUERIES]
 
 
-def embeddings(data: pathlib.Path, work: pathlib.Path) -> Corpus:
+def embeddings(data: pathlib.Path, work: pathlib.Path, families: list[str]) -> Corpus:
     kinds = {name: KINDS[name] for name in ["ivf_flat", "ivf_pq8", "ivf_pq4", "ivf_sq", "ivf_rq1", "ivf_rq5"]}
     kinds["hnsw_flat"] = Kind("IVF_HNSW_FLAT", "cosine", 1)
     kinds["hnsw_sq"] = Kind("IVF_HNSW_SQ", "cosine", 1)
-    return Corpus("embeddings", data, work, "cosine", partitions=256, pq_bytes=48, kinds=kinds)
+    return Corpus("embeddings", data, work, "cosine", partitions=256, pq_bytes=48, kinds=kinds, families=families)
 
 
-def made(work: pathlib.Path, rows: int, dimension: int) -> Corpus:
+def made(work: pathlib.Path, rows: int, dimension: int, families: list[str]) -> Corpus:
     """`rows` vectors; made if they are not there."""
     name = f"made_{rows}x{dimension}"
     folder = work / name
@@ -85,7 +87,7 @@ def made(work: pathlib.Path, rows: int, dimension: int) -> Corpus:
         "hnsw_flat": Kind("IVF_HNSW_FLAT", "l2", 1),
         "hnsw_sq": Kind("IVF_HNSW_SQ", "l2", 1),
     }
-    return Corpus(name, folder, folder, "l2", partitions, pq_bytes, kinds, centroids)
+    return Corpus(name, folder, folder, "l2", partitions, pq_bytes, kinds, families, centroids)
 
 
 def _write_made(folder: pathlib.Path, rows: int, dimension: int, partitions: int) -> None:

@@ -6,7 +6,7 @@ THREADS = [1, 2]
 # What a search costs is set by one of these: partitions to look into, or candidates to keep.
 NPROBES, EF = "nprobes", "ef"
 EFFORTS = {NPROBES: [1, 2, 5, 10, 20, 40, 80], EF: [10, 20, 40, 80, 160, 320]}
-# pylance is slow, and its recall is that of ours at the same setting.
+# pylance is slow, and its recall is that of ours at the same setting; so is that of ours with mapped entries.
 FEW_EFFORTS = {NPROBES: [5, 20, 80], EF: [20, 80, 320]}
 
 # Our kinds of index, which pylance searches too, and the peers.
@@ -21,9 +21,12 @@ FAMILIES = {
              ["faiss hnsw32", "faiss hnsw16 sq", "hnswlib", "usearch"]),
 }
 
+# Those that are graphs.
+GRAPHS = ["hnsw"]
+
 # Of these, ours is also measured with its entries in files of a disk cache, which are mapped, beside those on the heap.
-MAPPED = ["ivf_flat", "ivf_pq8"]
+MAPPED = ["ivf_flat", "ivf_pq8", "ivf_sq", "hnsw_sq"]
 
 
 def effort_of(family: str) -> str:
-    return EF if family == "hnsw" else NPROBES
+    return EF if family in GRAPHS else NPROBES

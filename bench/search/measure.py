@@ -19,9 +19,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = ROOT / "build" / "release" / "fewter"
 
 
-def ours(corpus, kind: str, effort: str, cache: str = "memory://?capacity=8GiB"):
+def ours(corpus, kind: str, effort: str, efforts=EFFORTS, cache: str = "memory://?capacity=8GiB"):
     """The command that measures us, a line of JSON a setting."""
-    values = ",".join(map(str, EFFORTS[effort]))
+    values = ",".join(map(str, efforts[effort]))
     return [BINARY, "bench", corpus.work / f"{kind}.lance", "--column", "vector", "--queries",
             corpus.queries_file(), "--truth", corpus.data / "gt_ids.npy", "-k", str(K), f"--{effort}", values,
             "--threads", ",".join(map(str, THREADS)), "--cache", cache, "--json"]
@@ -36,7 +36,7 @@ def mapped(corpus, kind: str, effort: str):
     for _ in range(5):
         done = subprocess.run(prewarm, capture_output=True, text=True)
         if done.returncode == 0:
-            return ours(corpus, kind, effort, cache)
+            return ours(corpus, kind, effort, FEW_EFFORTS, cache)
     sys.exit(done.stderr)
 
 
@@ -44,15 +44,16 @@ def theirs(options, corpus, peer: str, effort: str):
     efforts = FEW_EFFORTS if peer.startswith("pylance") else EFFORTS
     values = ",".join(map(str, efforts[effort]))
     return [sys.executable, pathlib.Path(__file__).with_name("measure_peer.py"), options.work,
-            *([options.data] if options.data else []), "--rows", str(options.rows), "--dimension",
-            str(options.dimension), "--corpus", corpus.name, "--peer", peer, "--efforts", values]
+            *([options.data] if options.data else []), "--rows", str(options.rows), "--graph-rows",
+            str(options.graph_rows), "--dimension", str(options.dimension), "--corpus", corpus.name,
+            "--peer", peer, "--efforts", values]
 
 
 def main() -> None:
     options, corpora = parse(__doc__)
     with open(options.work / "results.jsonl", "a") as results:
         for corpus in corpora:
-            for family in options.families.split(","):
+            for family in corpus.families:
                 kinds, others = FAMILIES[family]
                 effort = effort_of(family)
                 engines = {f"fewter {kind}": ours(corpus, kind, effort) for kind in kinds}

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Tables (Markdown) and plots (SVG) of what bench/search/measure.py has measured.
 
-    bench/search/report.py WORK_FOLDER [--plots FOLDER]
+    bench/search/report.py WORK_FOLDER [--plots FOLDER] [--docs]
 
-Of several rounds each figure is the median.
+Of several rounds each figure is the median. With --docs the tables of README.md and docs/benchmarks.md that stand
+between <!-- table: NAME --> and <!-- end --> are replaced, also by what batches.py and kernels.py have left in
+WORK_FOLDER.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import collections
 import json
 import math
 import pathlib
+import re
 import statistics
 
 import matplotlib
@@ -21,6 +24,12 @@ import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.ticker import NullLocator  # noqa: E402
 
 from families import FAMILIES, effort_of  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+KIND_NAMES = {"ivf_flat": "IVF_FLAT", "ivf_pq8": "IVF_PQ, 48 x 8 bits", "ivf_pq4": "IVF_PQ, 96 x 4 bits",
+              "ivf_sq": "IVF_SQ", "ivf_rq1": "IVF_RQ, 1 bit", "ivf_rq5": "IVF_RQ, 5 bits",
+              "hnsw_flat": "IVF_HNSW_FLAT", "hnsw_sq": "IVF_HNSW_SQ"}
 
 # The setting of the table of latencies.
 USUAL = {"nprobes": 20, "ef": 80}
@@ -68,9 +77,9 @@ def rate_at(points: dict, threads: int, recall: float) -> float | None:
     return line[0][1]
 
 
-def latencies(families: dict) -> None:
-    print("| index | engine | setting | recall@10 | p50 | p99 | queries/s, 1 thread | 2 threads | p50 by ours |")
-    print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+def latencies(families: dict) -> list[str]:
+    lines = ["| index | engine | setting | recall@10 | p50 | p99 | queries/s, 1 thread | 2 threads | p50 by ours |",
+             "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for family in FAMILIES:
         engines = families.get(family, {})
         ours = None
@@ -80,15 +89,32 @@ def latencies(families: dict) -> None:
                 continue
             one, two = points[setting, 1], points[setting, 2]
             ours = ours or one["p50_us"]
-            print(f"| {family} | {engine} | {effort_of(family)} {setting} | {one['recall']:.3f} "
-                  f"| {one['p50_us']:,.1f} µs | {one['p99_us']:,.1f} µs | {one['qps']:,.0f} | {two['qps']:,.0f} "
-                  f"| {one['p50_us'] / ours:.2f} |")
+            lines.append(f"| {family} | {engine} | {effort_of(family)} {setting} | {one['recall']:.3f} "
+                         f"| {one['p50_us']:,.1f} µs | {one['p99_us']:,.1f} µs | {one['qps']:,.0f} | {two['qps']:,.0f} "
+                         f"| {one['p50_us'] / ours:.2f} |")
+    return lines
 
 
-def equal_recall(families: dict) -> None:
+def beside_pylance(families: dict) -> list[str]:
+    """Ours and pylance, one caller."""
+    lines = ["| index | pylance p50 | fewter p50 | pylance p99 | fewter p99 | ratio of p50 |",
+             "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    for kind, name in KIND_NAMES.items():
+        for family, engines in families.items():
+            at = USUAL[effort_of(family)], 1
+            theirs = engines.get(f"pylance {kind}", {}).get(at)
+            ours = engines.get(f"fewter {kind}", {}).get(at)
+            if theirs and ours:
+                lines.append(f"| {name} | {theirs['p50_us']:,.0f} µs | {ours['p50_us']:,.0f} µs "
+                             f"| {theirs['p99_us']:,.0f} µs | {ours['p99_us']:,.0f} µs "
+                             f"| {theirs['p50_us'] / ours['p50_us']:.2g} |")
+    return lines
+
+
+def equal_recall(families: dict) -> list[str]:
     """Our fastest kind of index beside each peer, at recalls that both reach."""
-    print("| index | recall@10 | ours | peer | 1 thread: ours | peer | ratio | 2 threads: ours | peer | ratio |")
-    print("| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    lines = ["| index | recall@10 | ours | peer | 1 thread: ours | peer | ratio | 2 threads: ours | peer | ratio |",
+             "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for family in FAMILIES:
         engines = families.get(family, {})
         ours = {engine: points for engine, points in engines.items()
@@ -96,8 +122,22 @@ def equal_recall(families: dict) -> None:
         for peer, points in engines.items():
             if peer.startswith(("fewter", "pylance")):
                 continue
-            for recall in common_recalls(ours, points):
-                print(f"| {family} | {compare(ours, peer, points, recall)}")
+            lines += [f"| {family} | {compare(ours, peer, points, recall)}" for recall in common_recalls(ours, points)]
+    return lines
+
+
+def mapped(families: dict) -> list[str]:
+    """Entries in mapped files beside the same on the heap, one caller."""
+    lines = ["| index | setting | heap p50 | mapped p50 | queries/s by those of the heap |",
+             "| --- | --- | ---: | ---: | ---: |"]
+    for family, engines in families.items():
+        for engine, points in engines.items():
+            on_heap = engines.get(engine.removesuffix(", mapped"), {})
+            for effort in sorted(effort for effort, threads in points if threads == 1 and "mapped" in engine):
+                heap, maps = on_heap[effort, 1], points[effort, 1]
+                lines.append(f"| {engine.split()[1].rstrip(',')} | {effort_of(family)} {effort} | {heap['p50_us']:,.1f} µs "
+                             f"| {maps['p50_us']:,.1f} µs | {maps['qps'] / heap['qps']:.2f} |")
+    return lines
 
 
 def common_recalls(ours: dict, peer: dict) -> list[float]:
@@ -143,21 +183,37 @@ def plot(corpus: str, families: dict, path: pathlib.Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+def into_docs(tables: dict) -> None:
+    """Puts the tables in the place of those that have their names."""
+    for path in (ROOT / "README.md", ROOT / "docs" / "benchmarks.md"):
+        def replaced(match):
+            lines = tables.get(match["name"])
+            return match[0] if lines is None else f"{match['head']}\n\n{chr(10).join(lines)}\n\n<!-- end -->"
+
+        text = re.sub(r"(?P<head><!-- table: (?P<name>[^>]*) -->).*?<!-- end -->", replaced, path.read_text(),
+                      flags=re.DOTALL)
+        path.write_text(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--plots", type=pathlib.Path, help="where the plots go")
+    parser.add_argument("--docs", action="store_true", help="replace the tables of the documents")
     options = parser.parse_args()
     # Text as text, and the same bytes from the same figures.
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "fewter"})
+    tables = {path.stem: path.read_text().strip().splitlines() for path in options.work.glob("*.md")}
     for corpus, families in sorted(read(options.work / "results.jsonl").items()):
-        print(f"\n### {corpus}\n")
-        latencies(families)
-        print()
-        equal_recall(families)
+        for of in (latencies, equal_recall, mapped, beside_pylance):
+            tables[f"{of.__name__} {corpus}"] = of(families)
         if options.plots is not None:
             options.plots.mkdir(parents=True, exist_ok=True)
             plot(corpus, families, options.plots / f"search_{corpus}.svg")
+    for name, lines in tables.items():
+        print(f"\n### {name}\n\n" + "\n".join(lines))
+    if options.docs:
+        into_docs(tables)
 
 
 if __name__ == "__main__":

@@ -17,17 +17,20 @@
 namespace fewter::simd {
 namespace {
 
-/// Any bits are a half, and a fourth of the values of bytes are as good as all.
+/// Some random elements, over and over. Any bits are a half, and a fourth of the values of bytes are as good as all.
 template <typename Element>
 std::vector<Element> RandomElements(size_t n) {
+  constexpr size_t kDifferent = 1 << 16;
   std::mt19937 generator(5);
   std::uniform_real_distribution<double> uniform(0, 64);
   std::vector<Element> values(n);
-  for (Element& v : values) {
-    if constexpr (std::is_same_v<Element, Half>) {
-      v = static_cast<Half>(0x3000 | (generator() & 0x3ff));
+  for (size_t i = 0; i < n; ++i) {
+    if (i >= kDifferent) {
+      values[i] = values[i - kDifferent];
+    } else if constexpr (std::is_same_v<Element, Half>) {
+      values[i] = static_cast<Half>(0x3000 | (generator() & 0x3ff));
     } else {
-      v = static_cast<Element>(uniform(generator));
+      values[i] = static_cast<Element>(uniform(generator));
     }
   }
   return values;

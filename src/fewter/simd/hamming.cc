@@ -110,7 +110,7 @@ void HammingAll(const uint8_t* query, const uint8_t* rows, size_t num_rows, size
                 const uint32_t* picks) {
   if (picks == nullptr) {
     // The processor's own prefetching stops at page boundaries.
-    constexpr size_t kBytesAhead = 2048;
+    constexpr size_t kBytesAhead = 8192;
     const auto row = [&](size_t i) HWY_ATTR {
       const uint8_t* at = rows + i * bytes;
       PrefetchAll(at + kBytesAhead, bytes);
