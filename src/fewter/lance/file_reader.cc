@@ -1,6 +1,7 @@
 #include "fewter/lance/file_reader.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -64,8 +65,9 @@ class Gather {
     return arrow::Status::OK();
   }
 
-  /// The buffers of the `i`th call of Add.
+  /// The buffers of the `i`th call of Add; none if there was none.
   Buffers Of(size_t i) const {
+    if (i >= ends_.size()) return {};
     const size_t first = i == 0 ? 0 : ends_[i - 1];
     return Buffers(buffers_).subspan(first, ends_[i] - first);
   }
@@ -108,10 +110,11 @@ class FileReader::Impl {
 
 namespace {
 
-/// One range of rows, read in steps so that the IO of several can be done at once. A step that fails ends it.
+/// Some rows, read in steps so that the IO of several such reads can be done at once. A step that fails ends it.
 class RowRead {
  public:
-  RowRead(const FileMetadata& metadata, RowRange rows) : metadata_(metadata), rows_(rows) {}
+  /// The ranges of rows come one after the other.
+  RowRead(const FileMetadata& metadata, std::vector<RowRange> rows) : metadata_(metadata), rows_(std::move(rows)) {}
 
   arrow::Status Start(const std::string& name, arrow::Result<std::shared_ptr<ColumnReader>> column) {
     names_.push_back(name);
@@ -119,64 +122,78 @@ class RowRead {
     columns_.push_back(*std::move(column));
     auto read = columns_.back()->Start(rows_);
     if (!read.ok()) return InColumn(names_.size() - 1, read.status());
-    reads_.push_back(*std::move(read));
+    reads_.push_back({*std::move(read), std::nullopt, false});
     return arrow::Status::OK();
   }
 
-  arrow::Status Prepare(Gather* prepared) {
+  /// Hands out what has been read, and asks for what is to be read next.
+  arrow::Status Step(const Gather& read, Gather* next) {
     for (size_t i = 0; i < reads_.size(); ++i) {
-      auto ranges = reads_[i]->Prepare();
+      Column& column = reads_[i];
+      if (column.is_done) continue;
+      auto ranges = column.read->Next(column.place ? read.Of(*column.place) : Buffers());
       if (!ranges.ok()) return InColumn(i, ranges.status());
-      prepared_.push_back(prepared->Add(*ranges));
+      column.is_done = !ranges->has_value();
+      if (!column.is_done) column.place = next->Add(**ranges);
     }
     return arrow::Status::OK();
   }
 
-  arrow::Status Plan(const Gather& prepared, Gather* bytes) {
-    for (size_t i = 0; i < reads_.size(); ++i) {
-      auto ranges = reads_[i]->Plan(prepared.Of(prepared_[i]));
-      if (!ranges.ok()) return InColumn(i, ranges.status());
-      planned_.push_back(bytes->Add(*ranges));
-    }
-    return arrow::Status::OK();
+  bool is_done() const {
+    return std::all_of(reads_.begin(), reads_.end(), [](const Column& column) { return column.is_done; });
   }
 
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Decode(const Gather& bytes) {
-    const auto num_rows = static_cast<int64_t>(rows_.length);
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Decode() {
+    int64_t num_rows = 0;
+    for (const RowRange& range : rows_) num_rows += static_cast<int64_t>(range.length);
     std::vector<std::shared_ptr<arrow::Field>> fields;
     std::vector<std::shared_ptr<arrow::Array>> arrays;
     for (size_t i = 0; i < reads_.size(); ++i) {
-      auto array = reads_[i]->Decode(bytes.Of(planned_[i]));
+      auto array = reads_[i].read->Decode();
       if (!array.ok()) return InColumn(i, array.status());
       if ((*array)->length() != num_rows) {
         return InColumn(i, arrow::Status::Invalid("decoded ", (*array)->length(), " rows, not ", num_rows));
       }
-      fields.push_back(arrow::field(names_[i], (*array)->type(), columns_[i]->field().nullable));
+      fields.push_back(columns_[i]->field()->WithType((*array)->type())->WithName(names_[i]));
       arrays.push_back(*std::move(array));
     }
     return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), num_rows, std::move(arrays));
   }
 
  private:
+  struct Column {
+    std::unique_ptr<ColumnRead> read;
+    /// Where in the last gather its bytes are.
+    std::optional<size_t> place;
+    bool is_done;
+  };
+
   arrow::Status InColumn(size_t column, const arrow::Status& status) const {
     return status.WithMessage("lance file '", metadata_.path(), "', column '", names_[column], "': ", status.message());
   }
 
   const FileMetadata& metadata_;
-  RowRange rows_;
+  std::vector<RowRange> rows_;
   std::vector<std::string> names_;
   std::vector<std::shared_ptr<ColumnReader>> columns_;
-  std::vector<std::unique_ptr<ColumnRead>> reads_;
-  /// Where in the two gathers each column's bytes are.
-  std::vector<size_t> prepared_;
-  std::vector<size_t> planned_;
+  std::vector<Column> reads_;
 };
 
-/// Calls `step` with every read that has not failed, and notes what comes of it.
-template <typename Step>
-void ForEachGood(std::vector<RowRead>& reads, std::vector<arrow::Status>* outcomes, const Step& step) {
-  for (size_t i = 0; i < reads.size(); ++i) {
-    if ((*outcomes)[i].ok()) (*outcomes)[i] = step(reads[i]);
+/// Takes all steps of all reads that do not fail, whose outcomes it notes. The error of fetching bytes is returned.
+arrow::Status RunSteps(const FileEnd& end, ReadableFile* file, std::vector<RowRead>& reads,
+                       std::vector<arrow::Status>* outcomes) {
+  Gather read;
+  while (true) {
+    Gather next;
+    bool is_done = true;
+    for (size_t i = 0; i < reads.size(); ++i) {
+      if (!(*outcomes)[i].ok()) continue;
+      (*outcomes)[i] = reads[i].Step(read, &next);
+      is_done = is_done && (!(*outcomes)[i].ok() || reads[i].is_done());
+    }
+    if (is_done) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(next.Fetch(end, file));
+    read = std::move(next);
   }
 }
 
@@ -226,45 +243,60 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> FileReader::ReadGlobalBuffer(uint3
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> FileReader::ReadRows(const std::vector<std::string>& columns,
                                                                         uint64_t start, uint64_t length) {
-  const RowRange rows{start, length};
-  return ReadRanges(columns, {&rows, 1}, nullptr).front();
+  return Read(columns, {{{start, length}}}, nullptr).front();
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> FileReader::TakeRows(const std::vector<std::string>& columns,
+                                                                        const std::vector<uint64_t>& rows) {
+  std::vector<RowRange> ranges;
+  for (const uint64_t row : rows) {
+    if (!ranges.empty() && ranges.back().end() == row) {
+      ++ranges.back().length;
+    } else {
+      ranges.push_back({row, 1});
+    }
+  }
+  return Read(columns, {std::move(ranges)}, nullptr).front();
 }
 
 std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> FileReader::ReadRanges(
     const std::vector<std::string>& columns, std::span<const RowRange> ranges, arrow::internal::Executor* executor) {
+  std::vector<std::vector<RowRange>> rows;
+  for (const RowRange& range : ranges) rows.push_back({range});
+  return Read(columns, rows, executor);
+}
+
+std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> FileReader::Read(
+    const std::vector<std::string>& columns, const std::vector<std::vector<RowRange>>& rows,
+    arrow::internal::Executor* executor) {
   std::vector<RowRead> reads;
   std::vector<arrow::Status> outcomes;
-  for (const RowRange& rows : ranges) {
-    RowRead& read = reads.emplace_back(*metadata_, rows);
+  for (const std::vector<RowRange>& ranges : rows) {
+    RowRead& read = reads.emplace_back(*metadata_, ranges);
     arrow::Status& outcome = outcomes.emplace_back();
-    if (!RangeIsInside(rows.start, rows.length, metadata_->num_rows())) {
-      outcome = arrow::Status::Invalid("lance file '", metadata_->path(), "': rows ", rows.start, " + ", rows.length,
+    for (const RowRange& range : ranges) {
+      if (RangeIsInside(range.start, range.length, metadata_->num_rows())) continue;
+      outcome = arrow::Status::Invalid("lance file '", metadata_->path(), "': rows ", range.start, " + ", range.length,
                                        " of ", metadata_->num_rows());
     }
     for (size_t i = 0; i < columns.size() && outcome.ok(); ++i) {
       outcome = read.Start(columns[i], impl_->Column(columns[i]));
     }
   }
-  Gather prepared, bytes;
-  ForEachGood(reads, &outcomes, [&](RowRead& read) { return read.Prepare(&prepared); });
-  arrow::Status fetched = prepared.Fetch(impl_->end(), file_.get());
-  if (fetched.ok()) {
-    ForEachGood(reads, &outcomes, [&](RowRead& read) { return read.Plan(prepared, &bytes); });
-    fetched = bytes.Fetch(impl_->end(), file_.get());
-  }
-  std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> results(ranges.size());
-  for (size_t i = 0; i < ranges.size(); ++i) {
+  const arrow::Status fetched = RunSteps(impl_->end(), file_.get(), reads, &outcomes);
+  std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> results(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
     if (!outcomes[i].ok()) results[i] = outcomes[i];
   }
-  if (!fetched.ok() && ranges.size() > 1) {
+  if (!fetched.ok() && rows.size() > 1) {
     // Which of them it was is found out one by one.
-    for (size_t i = 0; i < ranges.size(); ++i) {
-      if (outcomes[i].ok()) results[i] = ReadRanges(columns, ranges.subspan(i, 1), nullptr).front();
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (outcomes[i].ok()) results[i] = Read(columns, {rows[i]}, nullptr).front();
     }
     return results;
   }
   const auto decode = [&](size_t i) {
-    if (outcomes[i].ok()) results[i] = fetched.ok() ? reads[i].Decode(bytes) : fetched;
+    if (outcomes[i].ok()) results[i] = fetched.ok() ? reads[i].Decode() : fetched;
   };
   RunSideBySide(executor, reads.size(), decode, executor == nullptr ? 1 : reads.size());
   return results;

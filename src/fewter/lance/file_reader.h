@@ -48,20 +48,29 @@ class FileReader {
   /// request.
   ///
   /// KeyError for an unknown column; Invalid for rows past the end or malformed pages; NotImplemented, naming the
-  /// column and the encoding, for encodings that vector index files do not use.
+  /// column and the encoding, for types and encodings that are not read.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns, uint64_t start,
                                                               uint64_t length);
 
-  /// The same for several ranges of rows, each with a result of its own: all their bytes are fetched together, in at
-  /// most two rounds of requests that go side by side. `executor` decodes them side by side; null for this thread
-  /// alone.
+  /// The same for several ranges of rows, each with a result of its own: all their bytes are fetched together, in
+  /// rounds of requests that go side by side: at most two, but for text and lists in files of version 2.0. `executor`
+  /// decodes them side by side; null for this thread alone.
   std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> ReadRanges(const std::vector<std::string>& columns,
                                                                              std::span<const RowRange> ranges,
                                                                              arrow::internal::Executor* executor);
 
+  /// The same for single rows of the file, in any order and with repetitions.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeRows(const std::vector<std::string>& columns,
+                                                              const std::vector<uint64_t>& rows);
+
  private:
   class Impl;
   FileReader(std::shared_ptr<const FileMetadata> metadata, std::shared_ptr<ReadableFile> file);
+
+  /// A result for each element of `rows`, whose ranges come one after the other in it.
+  std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> Read(const std::vector<std::string>& columns,
+                                                                       const std::vector<std::vector<RowRange>>& rows,
+                                                                       arrow::internal::Executor* executor);
 
   std::shared_ptr<const FileMetadata> metadata_;
   std::shared_ptr<ReadableFile> file_;

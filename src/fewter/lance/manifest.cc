@@ -543,8 +543,9 @@ std::string PathOf(const std::vector<Field>& fields, size_t position) {
 }
 
 const Field* FindField(const std::vector<Field>& fields, std::string_view path) {
-  const auto at_top =
-      std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.parent_id == -1 && f.name == path; });
+  // What the descriptors of blobs are made of has no numbers, and is no field of its own.
+  const auto at_top = std::find_if(fields.begin(), fields.end(),
+                                   [&](const Field& f) { return f.parent_id == -1 && f.id >= 0 && f.name == path; });
   if (at_top != fields.end()) return &*at_top;
   if (path.find('.') == std::string_view::npos) return nullptr;
   for (size_t i = 0; i < fields.size(); ++i) {

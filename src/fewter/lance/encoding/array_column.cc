@@ -1,20 +1,19 @@
-#include <cstring>
 #include <mutex>
 #include <optional>
 #include <utility>
 
-#include "fewter/lance/encoding/array_encoding_internal.h"
+#include <arrow/array/data.h>
+#include <arrow/array/util.h>
+
+#include "fewter/lance/encoding/array_slice_internal.h"
 #include "fewter/lance/encoding/column_reader_internal.h"
 #include "fewter/util/bytes.h"
 
-/// Columns of version 2.0: pages of plain values. Lists are a column of offsets, with their items in the next column.
+/// Columns of version 2.0: every field of a tree has a file column. That of a list has offsets, that of a struct
+/// nothing; the rows of the column below a list are its items.
 
 namespace fewter::lance {
 namespace {
-
-/// A page of nulls can claim any number of rows without a byte to back them; this is the most that one read of it
-/// yields.
-constexpr uint64_t kMaxNullBytes = uint64_t{256} << 20;
 
 /// The pages of one file column. Encodings are decoded when first needed. Thread safe.
 class ArrayPages {
@@ -23,177 +22,188 @@ class ArrayPages {
 
   size_t size() const { return pages_.size(); }
   const PageIndex& index() const { return index_; }
-  uint64_t num_rows(size_t page) const { return column_.pages[page].num_rows; }
 
-  arrow::Result<ArrayPage> Get(size_t page) {
+  arrow::Result<std::shared_ptr<const OpenArrayPage>> Get(size_t page) {
     {
       const std::lock_guard lock(mutex_);
-      if (pages_[page]) return *pages_[page];
+      if (pages_[page] != nullptr) return pages_[page];
     }
-    ARROW_ASSIGN_OR_RAISE(const ArrayPage parsed, ParseArrayPage(column_.pages[page]));
+    ARROW_ASSIGN_OR_RAISE(ArrayPage parsed, ParseArrayPage(column_.pages[page]));
     const std::lock_guard lock(mutex_);
-    pages_[page] = parsed;
-    return parsed;
+    if (pages_[page] == nullptr) pages_[page] = std::make_shared<const OpenArrayPage>(std::move(parsed));
+    return pages_[page];
   }
 
-  template <typename Kind>
-  arrow::Result<Kind> GetAs(size_t page) {
-    ARROW_ASSIGN_OR_RAISE(const ArrayPage parsed, Get(page));
-    if (const Kind* kind = std::get_if<Kind>(&parsed)) return *kind;
-    return arrow::Status::Invalid("a page whose encoding does not fit the type of its column");
+  arrow::Result<ListArray> GetList(size_t page) {
+    ARROW_ASSIGN_OR_RAISE(const auto parsed, Get(page));
+    if (const auto* list = std::get_if<ListArray>(&parsed->encoding())) return *list;
+    return arrow::Status::Invalid("a page of a list that has no offsets");
   }
 
  private:
   const ColumnMetadata& column_;
   const PageIndex index_;
   std::mutex mutex_;
-  std::vector<std::optional<ArrayPage>> pages_;
+  std::vector<std::shared_ptr<const OpenArrayPage>> pages_;
 };
 
-/// The bytes that hold bits or values [start, start + length) of `bits` bits each.
-ByteRange BytesOfValues(ByteRange buffer, uint64_t bits, RowRange rows) {
-  if (bits % 8 == 0) return {buffer.offset + rows.start * (bits / 8), rows.length * (bits / 8)};
-  const uint64_t first = rows.start * bits / 8;
-  return {buffer.offset + first, (rows.end() * bits + 7) / 8 - first};
-}
-
-/// The items of some vectors of a page; as many as the page has bits for them.
-RowRange ItemsOf(const PlainArray& page, RowRange rows) {
-  return {rows.start * page.items, rows.length * page.items};
-}
-
-bool BitAt(const arrow::Buffer& bytes, uint64_t first_bit, uint64_t i) {
-  // `bytes` begins with the byte that first_bit is in.
-  const uint64_t bit = first_bit % 8 + i;
-  return (bytes.data()[bit / 8] >> (bit % 8) & 1) != 0;
-}
-
-/// Reads slices of plain pages.
-class PlainRead {
+/// A read of some rows of a field and of all below it.
+class NodeRead : public SteppedRead {
  public:
-  explicit PlainRead(ArrayPages* pages) : pages_(pages) {}
-
-  arrow::Result<std::vector<ByteRange>> Plan(std::vector<PageSlice> slices) {
-    slices_ = std::move(slices);
-    std::vector<ByteRange> ranges;
-    for (const PageSlice& slice : slices_) {
-      ARROW_ASSIGN_OR_RAISE(const PlainArray page, pages_->GetAs<PlainArray>(slice.page));
-      if (page.bits != 0) ranges.push_back(BytesOfValues(page.values, page.bits, slice.rows));
-      if (page.validity) ranges.push_back(BytesOfValues(*page.validity, 1, slice.rows));
-      if (page.item_validity) ranges.push_back(BytesOfValues(*page.item_validity, 1, ItemsOf(page, slice.rows)));
-    }
-    return ranges;
-  }
-
-  arrow::Status Decode(const ValueType& type, Buffers bytes, ColumnBuilder* out) const {
-    const uint64_t size = TotalSize(bytes);
-    // The values of a single page may not have to be copied at all.
-    if (slices_.size() > 1) ARROW_RETURN_NOT_OK(out->ReserveValues(size / out->value_bytes(), size));
-    size_t position = 0;
-    for (const PageSlice& slice : slices_) {
-      ARROW_ASSIGN_OR_RAISE(const PlainArray page, pages_->GetAs<PlainArray>(slice.page));
-      ARROW_RETURN_NOT_OK(CheckType(page, type));
-      if (page.bits == 0) {
-        ARROW_RETURN_NOT_OK(AppendZeros(slice.rows.length, out));
-      } else {
-        ARROW_RETURN_NOT_OK(AppendValues(page.bits, slice.rows, bytes[position++], out));
-      }
-      if (page.validity) {
-        AppendValidity(slice.rows, *bytes[position++], out);
-      } else {
-        out->value_validity().Append(page.bits != 0 || page.only_items_are_null, slice.rows.length);
-      }
-      if (page.only_items_are_null) out->AppendNullItems(slice.rows.length, page.items);
-      if (!page.item_validity) continue;
-      const uint64_t first_bit = ItemsOf(page, slice.rows).start % 8;
-      out->AppendItemValidity(bytes[position++]->data(), first_bit, slice.rows.length, page.items);
-    }
-    return arrow::Status::OK();
-  }
-
- private:
-  static arrow::Status CheckType(const PlainArray& page, const ValueType& type) {
-    if (page.bits != 0 && page.bits != type.bits()) {
-      return arrow::Status::Invalid("pages of one column with values of ", page.bits, " and of ", type.bits(), " bits");
-    }
-    if ((page.item_validity || page.only_items_are_null) && page.items != type.num_items()) {
-      return arrow::Status::Invalid("pages of one column with values of ", page.items, " and of ", type.num_items(),
-                                    " items");
-    }
-    return arrow::Status::OK();
-  }
-
-  static arrow::Status AppendZeros(uint64_t count, ColumnBuilder* out) {
-    if (count > kMaxNullBytes / out->value_bytes()) {
-      return arrow::Status::Invalid("a page of ", count, " nulls of ", out->value_bytes(), " bytes, more than the ",
-                                    kMaxNullBytes, " bytes allowed");
-    }
-    ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(count));
-    std::memset(to, 0, count * out->value_bytes());
-    return arrow::Status::OK();
-  }
-
-  static arrow::Status AppendValues(uint64_t bits, RowRange rows, const std::shared_ptr<arrow::Buffer>& bytes,
-                                    ColumnBuilder* out) {
-    if (bits != 1) return out->AppendValues(bytes);
-    ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(rows.length));
-    for (uint64_t i = 0; i < rows.length; ++i) to[i] = BitAt(*bytes, rows.start, i) ? 1 : 0;
-    return arrow::Status::OK();
-  }
-
-  static void AppendValidity(RowRange rows, const arrow::Buffer& bytes, ColumnBuilder* out) {
-    for (uint64_t i = 0; i < rows.length; ++i) out->value_validity().Append(BitAt(bytes, rows.start, i));
-  }
-
-  ArrayPages* pages_;
-  std::vector<PageSlice> slices_;
+  virtual arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() = 0;
 };
 
-/// The type of the values, as the first page that says their width has them.
-arrow::Result<ValueType> TypeOfPages(const ValueType& declared, ArrayPages* pages) {
-  for (size_t page = 0; page < pages->size(); ++page) {
-    ARROW_ASSIGN_OR_RAISE(const PlainArray array, pages->GetAs<PlainArray>(page));
-    if (array.bits != 0) return MatchPageWidth(declared, array.bits);
-  }
-  return declared;
+/// A field with its pages. Thread safe.
+class Node {
+ public:
+  virtual ~Node() = default;
+  /// Reads the ranges one after the other. The read must not outlive this.
+  virtual arrow::Result<std::unique_ptr<NodeRead>> Start(const std::vector<RowRange>& rows) = 0;
+};
+
+uint64_t TotalLength(const std::vector<RowRange>& ranges) {
+  uint64_t length = 0;
+  for (const RowRange& range : ranges) length += range.length;
+  return length;
 }
 
-class PlainColumnRead : public ColumnRead {
+class ValuesRead : public NodeRead {
  public:
-  PlainColumnRead(ValueType type, std::vector<PageSlice> slices, ArrayPages* pages)
-      : type_(std::move(type)), slices_(std::move(slices)), values_(pages) {}
+  ValuesRead(ValueType type, std::vector<std::unique_ptr<SliceRead>> slices)
+      : type_(std::move(type)), slices_(std::move(slices)) {
+    for (const auto& slice : slices_) steps_.Add(slice.get());
+  }
 
-  arrow::Result<std::vector<ByteRange>> Prepare() override { return std::vector<ByteRange>(); }
-  arrow::Result<std::vector<ByteRange>> Plan(Buffers) override { return values_.Plan(std::move(slices_)); }
-  arrow::Result<std::shared_ptr<arrow::Array>> Decode(Buffers bytes) override {
-    ColumnBuilder builder(type_.bytes(), false);
-    ARROW_RETURN_NOT_OK(values_.Decode(type_, bytes, &builder));
-    return builder.Finish(type_, nullptr);
+  arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override { return steps_.Next(bytes); }
+
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
+    ColumnBuilder builder(type_, {false});
+    for (const auto& slice : slices_) ARROW_RETURN_NOT_OK(slice->Decode(&builder));
+    ARROW_ASSIGN_OR_RAISE(const auto values, builder.FinishValues());
+    return values->data();
   }
 
  private:
   const ValueType type_;
-  std::vector<PageSlice> slices_;
-  PlainRead values_;
+  const std::vector<std::unique_ptr<SliceRead>> slices_;
+  SteppedReads steps_;
+};
+
+class ValuesNode : public Node {
+ public:
+  ValuesNode(const FieldTree& tree, const ColumnMetadata& column) : tree_(tree), pages_(column) {}
+
+  arrow::Result<std::unique_ptr<NodeRead>> Start(const std::vector<RowRange>& rows) override {
+    ARROW_ASSIGN_OR_RAISE(const auto slices, pages_.index().Slices(rows));
+    ARROW_ASSIGN_OR_RAISE(ValueType type, TypeOfPages());
+    std::vector<std::unique_ptr<SliceRead>> reads;
+    for (const PageSlice& slice : slices) {
+      ARROW_ASSIGN_OR_RAISE(auto page, pages_.Get(slice.page));
+      ARROW_ASSIGN_OR_RAISE(auto read, MakeSliceRead(std::move(page), slice.rows, type));
+      reads.push_back(std::move(read));
+    }
+    return std::make_unique<ValuesRead>(std::move(type), std::move(reads));
+  }
+
+ private:
+  /// The type of the values, as the first page that says their width has them.
+  arrow::Result<ValueType> TypeOfPages() {
+    if (!arrow::is_floating(tree_.type.primitive->id())) return tree_.type;
+    for (size_t page = 0; page < pages_.size(); ++page) {
+      ARROW_ASSIGN_OR_RAISE(const auto parsed, pages_.Get(page));
+      const auto* plain = std::get_if<PlainArray>(&parsed->encoding());
+      if (plain != nullptr && plain->bits != 0) return MatchPageWidth(tree_.type, plain->bits);
+    }
+    return tree_.type;
+  }
+
+  const FieldTree& tree_;
+  ArrayPages pages_;
+};
+
+/// Structs have no nulls, and so nothing of their own.
+class StructRead : public NodeRead {
+ public:
+  StructRead(const FieldTree& tree, uint64_t length, std::vector<std::unique_ptr<NodeRead>> fields)
+      : tree_(tree), length_(length), fields_(std::move(fields)) {
+    for (const auto& field : fields_) steps_.Add(field.get());
+  }
+
+  arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override { return steps_.Next(bytes); }
+
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
+    arrow::FieldVector fields;
+    std::vector<std::shared_ptr<arrow::ArrayData>> children;
+    for (size_t i = 0; i < fields_.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(auto child, fields_[i]->Finish());
+      fields.push_back(tree_.children[i].field->WithType(child->type));
+      children.push_back(std::move(child));
+    }
+    return arrow::ArrayData::Make(arrow::struct_(std::move(fields)), static_cast<int64_t>(length_), {nullptr},
+                                  std::move(children), 0);
+  }
+
+ private:
+  const FieldTree& tree_;
+  const uint64_t length_;
+  const std::vector<std::unique_ptr<NodeRead>> fields_;
+  SteppedReads steps_;
+};
+
+class StructNode : public Node {
+ public:
+  StructNode(const FieldTree& tree, std::vector<std::unique_ptr<Node>> fields)
+      : tree_(tree), fields_(std::move(fields)) {}
+
+  arrow::Result<std::unique_ptr<NodeRead>> Start(const std::vector<RowRange>& rows) override {
+    std::vector<std::unique_ptr<NodeRead>> reads;
+    for (const auto& field : fields_) {
+      ARROW_ASSIGN_OR_RAISE(auto read, field->Start(rows));
+      reads.push_back(std::move(read));
+    }
+    return std::make_unique<StructRead>(tree_, TotalLength(rows), std::move(reads));
+  }
+
+ private:
+  const FieldTree& tree_;
+  const std::vector<std::unique_ptr<Node>> fields_;
 };
 
 /// First the offsets of the rows are read, then the items between them.
-class ListColumnRead : public ColumnRead {
+class ListRead : public NodeRead {
  public:
-  ListColumnRead(const ColumnLocation& location, ValueType type, std::vector<PageSlice> slices, ArrayPages* lists,
-                 ArrayPages* items)
-      : location_(location),
-        type_(std::move(type)),
-        slices_(std::move(slices)),
-        lists_(lists),
-        items_(items),
-        item_read_(items),
-        builder_(type_.bytes(), true) {}
+  ListRead(const FieldTree& tree, std::vector<PageSlice> slices, ArrayPages* lists, Node* items)
+      : tree_(tree), slices_(std::move(slices)), lists_(lists), items_(items), layer_(true) {}
 
-  arrow::Result<std::vector<ByteRange>> Prepare() override {
+  arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override {
+    if (!is_planned_) {
+      is_planned_ = true;
+      return PlanOffsets();
+    }
+    if (item_read_ != nullptr) return item_read_->Next(bytes);
+    ARROW_RETURN_NOT_OK(StartItems(bytes));
+    return item_read_->Next({});
+  }
+
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
+    ARROW_ASSIGN_OR_RAISE(auto items, item_read_->Finish());
+    const auto length = static_cast<int64_t>(layer_.length());
+    const int64_t nulls = layer_.validity().null_count();
+    if (layer_.num_children() != static_cast<uint64_t>(items->length)) {
+      return arrow::Status::Invalid("lists of ", layer_.num_children(), " items, but ", items->length, " values");
+    }
+    const bool large = tree_.kind == FieldTree::Kind::kLargeList;
+    ARROW_ASSIGN_OR_RAISE(auto offsets, layer_.FinishOffsets(large));
+    const auto item_field = tree_.children[0].field->WithType(items->type);
+    return arrow::ArrayData::Make(large ? arrow::large_list(item_field) : arrow::list(item_field), length,
+                                  {layer_.validity().Finish(), std::move(offsets)}, {std::move(items)}, nulls);
+  }
+
+ private:
+  arrow::Result<std::optional<std::vector<ByteRange>>> PlanOffsets() {
     std::vector<ByteRange> ranges;
     for (const PageSlice& slice : slices_) {
-      ARROW_ASSIGN_OR_RAISE(const ListArray page, lists_->GetAs<ListArray>(slice.page));
+      ARROW_ASSIGN_OR_RAISE(const ListArray page, lists_->GetList(slice.page));
       // A row begins where the one before it ends.
       const uint64_t before = slice.rows.start > 0 ? 1 : 0;
       ranges.push_back(BytesOfValues(page.offsets, 64, {slice.rows.start - before, slice.rows.length + before}));
@@ -201,30 +211,30 @@ class ListColumnRead : public ColumnRead {
     return ranges;
   }
 
-  arrow::Result<std::vector<ByteRange>> Plan(Buffers prepared) override {
-    std::vector<PageSlice> item_slices;
+  arrow::Status StartItems(Buffers offsets) {
+    std::vector<RowRange> ranges;
     uint64_t first_item = 0;
     size_t page = 0;
     for (size_t i = 0; i < slices_.size(); ++i) {
+      if (page > slices_[i].page) page = first_item = 0;
       for (; page < slices_[i].page; ++page) {
-        ARROW_ASSIGN_OR_RAISE(const ListArray skipped, lists_->GetAs<ListArray>(page));
+        ARROW_ASSIGN_OR_RAISE(const ListArray skipped, lists_->GetList(page));
         if (!CheckedAdd(first_item, skipped.num_items, &first_item)) return TooManyItems();
       }
-      ARROW_ASSIGN_OR_RAISE(const ListArray list, lists_->GetAs<ListArray>(page));
-      ARROW_ASSIGN_OR_RAISE(RowRange items, AppendLists(list, slices_[i].rows, *prepared[i]));
+      ARROW_ASSIGN_OR_RAISE(const ListArray list, lists_->GetList(page));
+      ARROW_ASSIGN_OR_RAISE(RowRange items, AppendLists(list, slices_[i].rows, *offsets[i]));
+      if (items.length == 0) continue;
       if (!CheckedAdd(first_item, items.start, &items.start)) return TooManyItems();
-      ARROW_ASSIGN_OR_RAISE(const auto slices, items_->index().Slices(items));
-      item_slices.insert(item_slices.end(), slices.begin(), slices.end());
+      if (!ranges.empty() && ranges.back().end() == items.start) {
+        ranges.back().length += items.length;
+      } else {
+        ranges.push_back(items);
+      }
     }
-    return item_read_.Plan(std::move(item_slices));
+    ARROW_ASSIGN_OR_RAISE(item_read_, items_->Start(ranges));
+    return arrow::Status::OK();
   }
 
-  arrow::Result<std::shared_ptr<arrow::Array>> Decode(Buffers bytes) override {
-    ARROW_RETURN_NOT_OK(item_read_.Decode(type_, bytes, &builder_));
-    return builder_.Finish(type_, location_.item_field);
-  }
-
- private:
   static arrow::Status TooManyItems() { return arrow::Status::Invalid("lists of more than 2^64 items"); }
 
   /// Appends the lists of some rows of a page, and returns which of the page's items they have.
@@ -240,7 +250,7 @@ class ListColumnRead : public ColumnRead {
         return arrow::Status::Invalid("a list that ends at item ", offset, " of ", page.num_items, ", after ", end);
       }
       if (i >= before) {
-        ARROW_RETURN_NOT_OK(builder_.AppendList(offset - end, !is_null));
+        layer_.AppendList(!is_null, offset - end);
       } else {
         begin = offset;
       }
@@ -249,43 +259,99 @@ class ListColumnRead : public ColumnRead {
     return RowRange{begin, end - begin};
   }
 
-  const ColumnLocation& location_;
-  const ValueType type_;
+  const FieldTree& tree_;
   const std::vector<PageSlice> slices_;
   ArrayPages* lists_;
-  ArrayPages* items_;
-  PlainRead item_read_;
-  ColumnBuilder builder_;
+  Node* items_;
+  LayerBuilder layer_;
+  bool is_planned_ = false;
+  std::unique_ptr<NodeRead> item_read_;
+};
+
+class ListNode : public Node {
+ public:
+  ListNode(const FieldTree& tree, const ColumnMetadata& column, std::unique_ptr<Node> items)
+      : tree_(tree), lists_(column), items_(std::move(items)) {}
+
+  arrow::Result<std::unique_ptr<NodeRead>> Start(const std::vector<RowRange>& rows) override {
+    ARROW_ASSIGN_OR_RAISE(auto slices, lists_.index().Slices(rows));
+    return std::make_unique<ListRead>(tree_, std::move(slices), &lists_, items_.get());
+  }
+
+ private:
+  const FieldTree& tree_;
+  ArrayPages lists_;
+  const std::unique_ptr<Node> items_;
+};
+
+arrow::Result<std::unique_ptr<Node>> MakeNode(const FileMetadata& metadata, const FieldTree& tree) {
+  std::vector<std::unique_ptr<Node>> children;
+  for (const FieldTree& child : tree.children) {
+    ARROW_ASSIGN_OR_RAISE(auto node, MakeNode(metadata, child));
+    children.push_back(std::move(node));
+  }
+  ARROW_ASSIGN_OR_RAISE(const ColumnMetadata* column, ColumnAt(metadata, tree.column));
+  switch (tree.kind) {
+    case FieldTree::Kind::kStruct:
+      return std::make_unique<StructNode>(tree, std::move(children));
+    case FieldTree::Kind::kList:
+    case FieldTree::Kind::kLargeList:
+      return std::make_unique<ListNode>(tree, *column, std::move(children[0]));
+    case FieldTree::Kind::kValues:
+      // Structs without fields are stored like those with some.
+      if (tree.type.primitive->id() == arrow::Type::STRUCT && tree.type.members.empty()) {
+        return std::make_unique<StructNode>(tree, std::move(children));
+      }
+      return std::make_unique<ValuesNode>(tree, *column);
+    default:
+      return arrow::Status::NotImplemented("the type ", tree.field->type()->ToString(), " in a file of version 2.0");
+  }
+}
+
+class ArrayColumnRead : public ColumnRead {
+ public:
+  explicit ArrayColumnRead(std::unique_ptr<NodeRead> read) : read_(std::move(read)) {}
+
+  arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override { return read_->Next(bytes); }
+  arrow::Result<std::shared_ptr<arrow::Array>> Decode() override {
+    ARROW_ASSIGN_OR_RAISE(const auto data, read_->Finish());
+    return arrow::MakeArray(data);
+  }
+
+ private:
+  const std::unique_ptr<NodeRead> read_;
 };
 
 class ArrayColumn : public ColumnReader {
  public:
-  ArrayColumn(std::shared_ptr<const FileMetadata> metadata, ColumnLocation location)
-      : metadata_(std::move(metadata)), location_(std::move(location)), pages_(*location_.column) {
-    if (location_.item_column != nullptr) items_.emplace(*location_.item_column);
+  ArrayColumn(std::shared_ptr<const FileMetadata> metadata, FieldTree tree)
+      : metadata_(std::move(metadata)), tree_(std::move(tree)) {}
+
+  arrow::Status Init() {
+    ARROW_ASSIGN_OR_RAISE(root_, MakeNode(*metadata_, tree_));
+    return arrow::Status::OK();
   }
 
-  const Field& field() const override { return location_.field; }
+  const std::shared_ptr<arrow::Field>& field() const override { return tree_.field; }
 
-  arrow::Result<std::unique_ptr<ColumnRead>> Start(RowRange rows) override {
-    ARROW_ASSIGN_OR_RAISE(auto slices, pages_.index().Slices(rows));
-    ARROW_ASSIGN_OR_RAISE(ValueType type, TypeOfPages(location_.type, items_ ? &*items_ : &pages_));
-    if (!items_) return std::make_unique<PlainColumnRead>(std::move(type), std::move(slices), &pages_);
-    return std::make_unique<ListColumnRead>(location_, std::move(type), std::move(slices), &pages_, &*items_);
+  arrow::Result<std::unique_ptr<ColumnRead>> Start(const std::vector<RowRange>& rows) override {
+    ARROW_ASSIGN_OR_RAISE(auto read, root_->Start(rows));
+    return std::make_unique<ArrayColumnRead>(std::move(read));
   }
 
  private:
   const std::shared_ptr<const FileMetadata> metadata_;
-  const ColumnLocation location_;
-  ArrayPages pages_;
-  std::optional<ArrayPages> items_;
+  const FieldTree tree_;
+  std::unique_ptr<Node> root_;
 };
 
 }  // namespace
 
-std::shared_ptr<ColumnReader> MakeArrayColumnReader(std::shared_ptr<const FileMetadata> metadata,
-                                                    ColumnLocation location) {
-  return std::make_shared<ArrayColumn>(std::move(metadata), std::move(location));
+arrow::Result<std::shared_ptr<ColumnReader>> MakeArrayColumnReader(std::shared_ptr<const FileMetadata> metadata,
+                                                                   FieldTree tree) {
+  auto column = std::make_shared<ArrayColumn>(std::move(metadata), std::move(tree));
+  ARROW_RETURN_NOT_OK(column->Init());
+  return column;
 }
 
 }  // namespace fewter::lance

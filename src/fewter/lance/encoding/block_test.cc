@@ -63,10 +63,10 @@ TEST(RunLengthTest, RunsOfEveryWidthAreSpread) {
   for (uint32_t i = 0; i < lengths.size(); ++i) {
     std::vector<uint32_t> out(6);
     auto* to = reinterpret_cast<uint8_t*>(out.data());
-    ASSERT_TRUE(DecodeRunLengths(BytesOf(values), 32, lengths[i], 8u << i, 6, to).ok());
+    ASSERT_TRUE(DecodeRunLengths(BytesOf(values), 32, lengths[i], 8u << i, 6, false, to).ok());
     EXPECT_EQ(out, expected);
-    EXPECT_TRUE(DecodeRunLengths(BytesOf(values), 32, lengths[i], 8u << i, 5, to).IsInvalid());
-    EXPECT_TRUE(DecodeRunLengths(BytesOf(values), 32, {lengths[i].data(), 2u << i}, 8u << i, 3, to).IsInvalid());
+    EXPECT_TRUE(DecodeRunLengths(BytesOf(values), 32, lengths[i], 8u << i, 5, false, to).IsInvalid());
+    EXPECT_TRUE(DecodeRunLengths(BytesOf(values), 32, {lengths[i].data(), 2u << i}, 8u << i, 3, false, to).IsInvalid());
   }
 }
 
@@ -74,12 +74,14 @@ TEST(RunLengthTest, RunsMustAddUp) {
   std::vector<uint8_t> out(9);
   const Bytes values = {1, 2};
   const Bytes lengths = {4, 4};
-  EXPECT_TRUE(DecodeRunLengths(values, 8, lengths, 8, 9, out.data()).IsInvalid());
-  EXPECT_TRUE(DecodeRunLengths(values, 8, lengths, 8, 8, out.data()).ok());
+  EXPECT_TRUE(DecodeRunLengths(values, 8, lengths, 8, 9, false, out.data()).IsInvalid());
+  EXPECT_TRUE(DecodeRunLengths(values, 8, lengths, 8, 8, false, out.data()).ok());
+  EXPECT_TRUE(DecodeRunLengths(values, 8, lengths, 8, 7, false, out.data()).IsInvalid());
+  EXPECT_TRUE(DecodeRunLengths(values, 8, lengths, 8, 7, true, out.data()).ok());
 }
 
 TEST(BlockTest, RunLengthsInOneBuffer) {
-  const Compression runs{RunLengthCompression{16, 8}};
+  const Compression runs{RunLengthCompression{16, 8, nullptr, nullptr}};
   const Bytes block = BytesOf<uint64_t>({4}) + BytesOf<uint16_t>({0, 1}) + Bytes{3, 2};
   EXPECT_EQ(DecodeLevels(runs, block, 5).ValueOrDie(), (std::vector<uint16_t>{0, 0, 0, 1, 1}));
   EXPECT_TRUE(DecodeLevels(runs, block, 6).status().IsInvalid());
@@ -94,7 +96,7 @@ TEST(BlockTest, PlainValuesMustBeThere) {
             (std::vector<uint64_t>{1, 2, 3}));
   EXPECT_TRUE(DecodeBlock({FlatCompression{64}}, block, 4).status().IsInvalid());
   EXPECT_TRUE(DecodeBlock({FlatCompression{64}}, block, uint64_t{1} << 61).status().IsInvalid());
-  EXPECT_EQ(DecodeBlock({FixedSizeListCompression{3, 32}}, block, 2).ValueOrDie()->size(), 24);
+  EXPECT_EQ(DecodeBlock({FixedSizeListCompression{{{3, false}}, 32}}, block, 2).ValueOrDie()->size(), 24);
 }
 
 TEST(BlockTest, BlocksThatNoBytesBackAreBounded) {
@@ -145,10 +147,10 @@ TEST(ChunkValuesTest, PartsOfChunks) {
   auto* to = reinterpret_cast<uint8_t*>(out.data());
   ASSERT_TRUE(DecodeChunkValues({FlatCompression{32}}, one, 5, {3, 2}, to).ok());
   EXPECT_EQ(out, (std::vector<uint32_t>{4, 5}));
-  ASSERT_TRUE(DecodeChunkValues({RunLengthCompression{32, 8}}, two, 5, {2, 2}, to).ok());
+  ASSERT_TRUE(DecodeChunkValues({RunLengthCompression{32, 8, nullptr, nullptr}}, two, 5, {2, 2}, to).ok());
   EXPECT_EQ(out, (std::vector<uint32_t>{9, 8}));
   EXPECT_TRUE(DecodeChunkValues({FlatCompression{32}}, two, 5, {3, 2}, to).IsInvalid());
-  EXPECT_TRUE(DecodeChunkValues({RunLengthCompression{32, 8}}, one, 5, {2, 2}, to).IsInvalid());
+  EXPECT_TRUE(DecodeChunkValues({RunLengthCompression{32, 8, nullptr, nullptr}}, one, 5, {2, 2}, to).IsInvalid());
   EXPECT_TRUE(DecodeChunkValues({FlatCompression{32}}, one, 6, {3, 2}, to).IsInvalid());
 }
 
@@ -166,8 +168,8 @@ TEST(ChunkValuesTest, OnlyTheFirstBufferIsCompressed) {
   const Bytes packed = BytesOf<uint32_t>({800}) + Lz4(BytesOf(values));
   const std::vector<std::span<const uint8_t>> buffers = {packed, lengths};
   std::vector<uint32_t> out(400);
-  ASSERT_TRUE(DecodeChunkValues(General(CompressionScheme::kLz4, {RunLengthCompression{32, 8}}), buffers, 400, {0, 400},
-                                reinterpret_cast<uint8_t*>(out.data()))
+  ASSERT_TRUE(DecodeChunkValues(General(CompressionScheme::kLz4, {RunLengthCompression{32, 8, nullptr, nullptr}}),
+                                buffers, 400, {0, 400}, reinterpret_cast<uint8_t*>(out.data()))
                   .ok());
   EXPECT_EQ(out, std::vector<uint32_t>(400, 77));
 }

@@ -5,9 +5,12 @@
 #include <limits>
 #include <utility>
 
+#include <arrow/array/array_binary.h>
+#include <arrow/array/array_primitive.h>
 #include <arrow/array/data.h>
 #include <arrow/array/util.h>
 #include <arrow/type.h>
+#include <arrow/type_traits.h>
 #include <arrow/util/bit_util.h>
 
 #include "fewter/util/bytes.h"
@@ -32,8 +35,22 @@ std::shared_ptr<arrow::Buffer> ValidityBuilder::Finish() {
   return arrow::Buffer::FromVector(std::move(bits_));
 }
 
-ColumnBuilder::ColumnBuilder(uint64_t value_bytes, bool is_list) : value_bytes_(value_bytes), is_list_(is_list) {
-  if (is_list_) offsets_.push_back(0);
+arrow::Result<std::shared_ptr<arrow::Buffer>> LayerBuilder::FinishOffsets(bool large) {
+  if (large) return arrow::Buffer::FromVector(std::move(offsets_));
+  if (offsets_.back() > std::numeric_limits<int32_t>::max()) {
+    return arrow::Status::Invalid("lists of more than 2^31 items in one array");
+  }
+  std::vector<int32_t> narrow(offsets_.size());
+  std::transform(offsets_.begin(), offsets_.end(), narrow.begin(), [](int64_t o) { return static_cast<int32_t>(o); });
+  return arrow::Buffer::FromVector(std::move(narrow));
+}
+
+ColumnBuilder::ColumnBuilder(ValueType type, const std::vector<bool>& lists)
+    : type_(std::move(type)),
+      is_variable_(type_.is_variable()),
+      value_bytes_(is_variable_ ? 1 : type_.bytes()),
+      item_validity_(type_.dimensions.size()) {
+  for (const bool is_list : lists) layers_.emplace_back(is_list);
 }
 
 arrow::Status ColumnBuilder::MakeOwned(uint64_t capacity) {
@@ -52,6 +69,12 @@ arrow::Status ColumnBuilder::MakeOwned(uint64_t capacity) {
 }
 
 arrow::Status ColumnBuilder::ReserveValues(uint64_t count, uint64_t bytes_read) {
+  if (is_variable_) {
+    // Most text is not compressed, or to no less than a half.
+    ends_.reserve(ends_.size() + std::min(count, bytes_read));
+    const uint64_t used = owned_ == nullptr ? 0 : static_cast<uint64_t>(owned_->size());
+    return MakeOwned(used + bytes_read);
+  }
   // 64-bit values packed to one bit.
   constexpr uint64_t kUsualExpansion = 64;
   if (shared_ != nullptr) return arrow::Status::OK();
@@ -61,9 +84,9 @@ arrow::Status ColumnBuilder::ReserveValues(uint64_t count, uint64_t bytes_read) 
 
 arrow::Result<uint8_t*> ColumnBuilder::ExtendValues(uint64_t count) {
   uint64_t size = 0;
-  if (!CheckedAdd(num_values_, count, &size) || !CheckedMultiply(size, value_bytes_, &size) ||
+  if (is_variable_ || !CheckedAdd(num_values_, count, &size) || !CheckedMultiply(size, value_bytes_, &size) ||
       size > static_cast<uint64_t>(std::numeric_limits<int64_t>::max() / 2)) {
-    return arrow::Status::Invalid(count, " values are too many for one array");
+    return arrow::Status::Invalid(count, " values of fixed width are too many for one array");
   }
   const uint64_t before = num_values_ * value_bytes_;
   ARROW_RETURN_NOT_OK(MakeOwned(size));
@@ -74,7 +97,7 @@ arrow::Result<uint8_t*> ColumnBuilder::ExtendValues(uint64_t count) {
 
 arrow::Status ColumnBuilder::AppendValues(std::shared_ptr<arrow::Buffer> values) {
   const uint64_t count = static_cast<uint64_t>(values->size()) / value_bytes_;
-  if (num_values_ == 0 && owned_ == nullptr && shared_ == nullptr) {
+  if (num_values_ == 0 && owned_ == nullptr && shared_ == nullptr && !is_variable_) {
     shared_ = std::move(values);
     num_values_ = count;
     return arrow::Status::OK();
@@ -84,76 +107,164 @@ arrow::Status ColumnBuilder::AppendValues(std::shared_ptr<arrow::Buffer> values)
   return arrow::Status::OK();
 }
 
-void ColumnBuilder::AppendNullItems(uint64_t count, uint64_t items) {
-  item_validity_.Append(true, (num_values_ - count) * items - item_validity_.length());
-  item_validity_.Append(false, count * items);
+arrow::Result<uint8_t*> ColumnBuilder::ExtendBytes(uint64_t count) {
+  const uint64_t used = ends_.empty() ? 0 : ends_.back();
+  uint64_t size = 0;
+  if (!is_variable_ || !CheckedAdd(used, count, &size) ||
+      size > static_cast<uint64_t>(std::numeric_limits<int64_t>::max() / 2)) {
+    return arrow::Status::Invalid(count, " bytes of values of varying length are too many for one array");
+  }
+  ARROW_RETURN_NOT_OK(MakeOwned(size));
+  ARROW_RETURN_NOT_OK(owned_->Resize(static_cast<int64_t>(size), false));
+  return owned_->mutable_data() + used;
 }
 
-void ColumnBuilder::AppendItemValidity(const uint8_t* bits, uint64_t first_bit, uint64_t count, uint64_t items) {
-  item_validity_.Append(true, (num_values_ - count) * items - item_validity_.length());
-  for (uint64_t i = first_bit; i < first_bit + count * items; ++i) {
-    item_validity_.Append((bits[i / 8] >> (i % 8) & 1) != 0);
-  }
+void ColumnBuilder::FinishBytes(uint64_t count) {
+  ends_.push_back((ends_.empty() ? 0 : ends_.back()) + count);
+  ++num_values_;
 }
 
-arrow::Status ColumnBuilder::AppendList(uint64_t length, bool valid) {
-  const auto last = static_cast<uint64_t>(offsets_.back());
-  if (length > static_cast<uint64_t>(std::numeric_limits<int32_t>::max()) - last) {
-    return arrow::Status::Invalid("lists of more than 2^31 items in one array");
-  }
-  offsets_.push_back(static_cast<int32_t>(last + length));
-  list_validity_.Append(valid);
+arrow::Status ColumnBuilder::AppendNothing() {
+  if (is_variable_) return AppendBytes({});
+  ARROW_ASSIGN_OR_RAISE(uint8_t * out, ExtendValues(1));
+  std::memset(out, 0, value_bytes_);
   return arrow::Status::OK();
 }
 
-arrow::Result<std::shared_ptr<arrow::Buffer>> ColumnBuilder::FinishValues(const ValueType& type) {
+arrow::Status ColumnBuilder::AppendBytes(std::span<const uint8_t> value) {
+  if (!is_variable_) {
+    if (value.size() != value_bytes_) {
+      return arrow::Status::Invalid("a value of ", value.size(), " bytes where all have ", value_bytes_);
+    }
+    ARROW_ASSIGN_OR_RAISE(uint8_t * fixed, ExtendValues(1));
+    std::memcpy(fixed, value.data(), value.size());
+    return arrow::Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(uint8_t * out, ExtendBytes(value.size()));
+  if (!value.empty()) std::memcpy(out, value.data(), value.size());
+  FinishBytes(value.size());
+  return arrow::Status::OK();
+}
+
+arrow::Status ColumnBuilder::AppendBytes(std::span<const uint64_t> ends, std::span<const uint8_t> bytes) {
+  const uint64_t used = ends_.empty() ? 0 : ends_.back();
+  ARROW_ASSIGN_OR_RAISE(uint8_t * out, ExtendBytes(bytes.size()));
+  if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
+  const size_t before = ends_.size();
+  ends_.resize(before + ends.size());
+  std::transform(ends.begin(), ends.end(), ends_.begin() + static_cast<std::ptrdiff_t>(before),
+                 [used](uint64_t end) { return used + end; });
+  num_values_ += ends.size();
+  return arrow::Status::OK();
+}
+
+void ColumnBuilder::AppendItemValidity(size_t depth, const uint8_t* bits, uint64_t first_bit, uint64_t count) {
+  uint64_t items = 1;
+  for (size_t i = 0; i <= depth; ++i) items *= static_cast<uint64_t>(type_.dimensions[i]);
+  ValidityBuilder& validity = item_validity_[depth];
+  validity.Append(true, (num_values_ - count) * items - validity.length());
+  for (uint64_t i = first_bit; i < first_bit + count * items; ++i) validity.Append((bits[i / 8] >> (i % 8) & 1) != 0);
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> ColumnBuilder::FinishFixed() {
   std::shared_ptr<arrow::Buffer> values = owned_ != nullptr ? std::shared_ptr<arrow::Buffer>(owned_) : shared_;
   if (values == nullptr) return arrow::AllocateBuffer(0);
-  if (type.primitive->id() == arrow::Type::BOOL) {
-    ARROW_ASSIGN_OR_RAISE(auto bits, arrow::AllocateEmptyBitmap(static_cast<int64_t>(num_values_)));
-    for (uint64_t i = 0; i < num_values_; ++i) {
+  if (type_.primitive->id() == arrow::Type::BOOL) {
+    const uint64_t count = num_values_ * type_.num_items();
+    ARROW_ASSIGN_OR_RAISE(auto bits, arrow::AllocateEmptyBitmap(static_cast<int64_t>(count)));
+    for (uint64_t i = 0; i < count; ++i) {
       arrow::bit_util::SetBitTo(bits->mutable_data(), static_cast<int64_t>(i), values->data()[i] != 0);
     }
     return bits;
   }
-  const auto natural = static_cast<uint64_t>(type.primitive->bit_width()) / 8;
-  if (values->address() % natural == 0) return values;
+  const auto natural = static_cast<uint64_t>(type_.primitive->bit_width()) / 8;
+  const bool is_number = arrow::is_primitive(type_.primitive->id()) || arrow::is_decimal(type_.primitive->id());
+  if (!is_number || values->address() % natural == 0) return values;
   return EnsureAligned(std::move(values));
 }
 
-arrow::Result<std::shared_ptr<arrow::Array>> ColumnBuilder::Finish(const ValueType& type,
-                                                                   const std::shared_ptr<arrow::Field>& item_field) {
-  if (value_validity_.length() != num_values_) {
-    return arrow::Status::Invalid(value_validity_.length(), " validity bits for ", num_values_, " values");
+arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnBuilder::FinishVectors() {
+  ARROW_ASSIGN_OR_RAISE(auto values, FinishFixed());
+  const int64_t value_nulls = value_validity().null_count();
+  std::shared_ptr<arrow::Buffer> value_validity = this->value_validity().Finish();
+  // From the primitives outwards. The outermost vectors are the values.
+  auto length = static_cast<int64_t>(num_values_ * type_.num_items());
+  const size_t depth = type_.dimensions.size();
+  const auto validity_at = [&](size_t i) -> std::pair<std::shared_ptr<arrow::Buffer>, int64_t> {
+    if (i == 0) return {value_validity, value_nulls};
+    ValidityBuilder& items = item_validity_[i - 1];
+    items.Append(true, static_cast<uint64_t>(length) - items.length());
+    const int64_t nulls = items.null_count();
+    return {items.Finish(), nulls};
+  };
+  auto [validity, nulls] = validity_at(depth);
+  auto data = arrow::ArrayData::Make(type_.primitive, length, {std::move(validity), std::move(values)}, nulls);
+  std::shared_ptr<arrow::DataType> nested = type_.primitive;
+  for (size_t i = depth; i-- > 0;) {
+    length /= type_.dimensions[i];
+    nested = arrow::fixed_size_list(arrow::field("item", nested), type_.dimensions[i]);
+    auto [outer_validity, outer_nulls] = validity_at(i);
+    data = arrow::ArrayData::Make(nested, length, {std::move(outer_validity)}, {std::move(data)}, outer_nulls);
   }
-  ARROW_ASSIGN_OR_RAISE(auto values, FinishValues(type));
-  const int64_t value_nulls = value_validity_.null_count();
-  std::shared_ptr<arrow::Buffer> value_validity = value_validity_.Finish();
-  // From the primitives outwards: only they and the outermost vectors, which are the values, have nulls.
-  auto length = static_cast<int64_t>(num_values_ * type.num_items());
-  const bool is_vector = !type.dimensions.empty();
-  item_validity_.Append(true, static_cast<uint64_t>(length) - item_validity_.length());
-  const int64_t item_nulls = item_validity_.null_count();
-  auto data = arrow::ArrayData::Make(type.primitive, length,
-                                     {is_vector ? item_validity_.Finish() : value_validity, std::move(values)},
-                                     is_vector ? item_nulls : value_nulls);
-  std::shared_ptr<arrow::DataType> nested = type.primitive;
-  for (size_t i = type.dimensions.size(); i-- > 0;) {
-    length /= type.dimensions[i];
-    nested = arrow::fixed_size_list(arrow::field("item", nested), type.dimensions[i]);
-    data = arrow::ArrayData::Make(nested, length, {i == 0 ? value_validity : nullptr}, {std::move(data)},
-                                  i == 0 ? value_nulls : 0);
+  return data;
+}
+
+arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnBuilder::FinishVariable() {
+  std::shared_ptr<arrow::Buffer> bytes = owned_;
+  if (bytes == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(bytes, arrow::AllocateBuffer(0));
   }
-  if (is_list_) {
-    const auto rows = static_cast<int64_t>(offsets_.size() - 1);
-    const int64_t list_nulls = list_validity_.null_count();
-    if (static_cast<uint64_t>(offsets_.back()) != num_values_) {
-      return arrow::Status::Invalid("lists of ", offsets_.back(), " items, but ", num_values_, " values");
+  std::vector<uint64_t> starts(ends_.size() + 1);
+  std::copy(ends_.begin(), ends_.end(), starts.begin() + 1);
+  const auto id = type_.primitive->id();
+  const bool large = !type_.members.empty() || arrow::is_large_binary_like(id);
+  std::shared_ptr<arrow::Buffer> offsets;
+  if (large) {
+    offsets = arrow::Buffer::FromVector(std::move(starts));
+  } else {
+    if (starts.back() > static_cast<uint64_t>(std::numeric_limits<int32_t>::max())) {
+      return arrow::Status::Invalid("values of more than 2^31 bytes in one array");
     }
-    data = arrow::ArrayData::Make(arrow::list(item_field->WithType(nested)), rows,
-                                  {list_validity_.Finish(), arrow::Buffer::FromVector(std::move(offsets_))},
-                                  {std::move(data)}, list_nulls);
+    std::vector<int32_t> narrow(starts.size());
+    std::transform(starts.begin(), starts.end(), narrow.begin(), [](uint64_t o) { return static_cast<int32_t>(o); });
+    offsets = arrow::Buffer::FromVector(std::move(narrow));
   }
+  const int64_t nulls = value_validity().null_count();
+  auto data =
+      arrow::ArrayData::Make(type_.members.empty() ? type_.primitive : arrow::large_binary(),
+                             static_cast<int64_t>(num_values_), {value_validity().Finish(), offsets, bytes}, nulls);
+  if (id == arrow::Type::STRING) ARROW_RETURN_NOT_OK(arrow::StringArray(data).ValidateUTF8());
+  if (id == arrow::Type::LARGE_STRING) ARROW_RETURN_NOT_OK(arrow::LargeStringArray(data).ValidateUTF8());
+  return data;
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> ColumnBuilder::FinishValues() {
+  if (type_.is_empty()) {
+    const auto length = static_cast<int64_t>(value_validity().length());
+    if (type_.primitive->id() == arrow::Type::NA) return std::make_shared<arrow::NullArray>(length);
+    // Structs without fields are written as if all were null, and Lance reads them as if none was.
+    return arrow::MakeArray(arrow::ArrayData::Make(type_.primitive, length, {nullptr}, 0));
+  }
+  if (value_validity().length() != num_values_) {
+    return arrow::Status::Invalid(value_validity().length(), " validity bits for ", num_values_, " values");
+  }
+  std::shared_ptr<arrow::ArrayData> data;
+  if (is_variable_) {
+    ARROW_ASSIGN_OR_RAISE(data, FinishVariable());
+  } else if (type_.members.empty()) {
+    ARROW_ASSIGN_OR_RAISE(data, FinishVectors());
+  } else {
+    const int64_t nulls = value_validity().null_count();
+    ARROW_ASSIGN_OR_RAISE(auto rows, FinishFixed());
+    data = arrow::ArrayData::Make(arrow::fixed_size_binary(static_cast<int32_t>(value_bytes_)),
+                                  static_cast<int64_t>(num_values_), {value_validity().Finish(), rows}, nulls);
+  }
+  if (!type_.members.empty()) {
+    ARROW_ASSIGN_OR_RAISE(data, UnpackStructs(type_, *data));
+  }
+  auto array = arrow::MakeArray(data);
+  if (type_.dictionary == nullptr) return array;
+  ARROW_ASSIGN_OR_RAISE(data, EncodeDictionary(type_.dictionary, array));
   return arrow::MakeArray(data);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <arrow/array/array_base.h>
@@ -27,16 +28,45 @@ class ValidityBuilder {
   int64_t null_count_ = 0;
 };
 
-/// The rows of a column as its pages are decoded, one page after the other.
+/// One layer of a column's nesting: the values themselves, or the structs or lists around them. Has a slot for each of
+/// them that exists; a null or empty list has nothing in the layers inside it.
+class LayerBuilder {
+ public:
+  explicit LayerBuilder(bool is_list) : is_list_(is_list) {}
+
+  bool is_list() const { return is_list_; }
+  uint64_t length() const { return validity_.length(); }
+  /// Slots of the next layer inside that all lists have together.
+  uint64_t num_children() const { return static_cast<uint64_t>(offsets_.back()); }
+
+  ValidityBuilder& validity() { return validity_; }
+  void AppendList(bool valid, uint64_t length) {
+    offsets_.push_back(offsets_.back() + static_cast<int64_t>(length));
+    validity_.Append(valid);
+  }
+  /// Makes the last list longer by one.
+  void ExtendList() { ++offsets_.back(); }
+
+  /// The offsets as a list array of this type has them. Invalid if there are more children than it can hold.
+  arrow::Result<std::shared_ptr<arrow::Buffer>> FinishOffsets(bool large);
+
+ private:
+  const bool is_list_;
+  ValidityBuilder validity_;
+  std::vector<int64_t> offsets_ = {0};
+};
+
+/// The rows of one file column as its pages are decoded, one page after the other.
 ///
-/// Values are appended in one of two ways: as a buffer, which is not copied if it stays the only one, or by writing
-/// into space asked for. Everything appended has been backed by bytes that were read, or by a limit, so growing it is
-/// safe.
+/// Values of fixed width are appended in one of two ways: as a buffer, which is not copied if it stays the only one, or
+/// by writing into space asked for. Everything appended has been backed by bytes that were read, or by a limit, so
+/// growing it is safe.
 class ColumnBuilder {
  public:
-  /// `value_bytes` as ValueType::bytes. With `is_list`, rows are lists of values.
-  ColumnBuilder(uint64_t value_bytes, bool is_list);
+  /// `lists` says for each layer, from the values outwards, whether it is one of lists. The first never is.
+  ColumnBuilder(ValueType type, const std::vector<bool>& lists);
 
+  const ValueType& type() const { return type_; }
   uint64_t value_bytes() const { return value_bytes_; }
   uint64_t num_values() const { return num_values_; }
 
@@ -47,36 +77,55 @@ class ColumnBuilder {
   arrow::Result<uint8_t*> ExtendValues(uint64_t count);
   /// Appends a whole number of values.
   arrow::Status AppendValues(std::shared_ptr<arrow::Buffer> values);
-  /// Whether each value, or item of a list, is valid; to be called for every value.
-  ValidityBuilder& value_validity() { return value_validity_; }
-  /// Whether the items of the last `count` vectors are valid: `items` bits a vector, from bit `first_bit` of `bits` on.
-  /// Items for which this is not called are valid. Their values are kept as the file has them, null or not.
-  void AppendItemValidity(const uint8_t* bits, uint64_t first_bit, uint64_t count, uint64_t items);
-  /// The same where none is valid.
-  void AppendNullItems(uint64_t count, uint64_t items);
 
-  /// A row of the next `length` values. Invalid if an Arrow list array cannot hold them all.
-  arrow::Status AppendList(uint64_t length, bool valid);
+  /// For values of varying length: space for `count` bytes, of which FinishBytes says how many became the next value.
+  arrow::Result<uint8_t*> ExtendBytes(uint64_t count);
+  void FinishBytes(uint64_t count);
+  /// The next value as it is; it may have a fixed width, too. Invalid if it does not have this width.
+  arrow::Status AppendBytes(std::span<const uint8_t> value);
+  /// A value for where there is none: no bytes, or zeros.
+  arrow::Status AppendNothing();
+  /// The next values, whose bytes follow one another: `ends` are where each ends in `bytes`, and they have been
+  /// checked.
+  arrow::Status AppendBytes(std::span<const uint64_t> ends, std::span<const uint8_t> bytes);
 
-  /// The array: values of `type`, or lists of them with `item_field` as their item.
-  arrow::Result<std::shared_ptr<arrow::Array>> Finish(const ValueType& type,
-                                                      const std::shared_ptr<arrow::Field>& item_field);
+  /// Of the values, and of what is around them, from the inside out. A value that is null has one all the same.
+  std::vector<LayerBuilder>& layers() { return layers_; }
+  ValidityBuilder& value_validity() { return layers_[0].validity(); }
+  /// Whether the elements of the last `count` vectors are valid: bits from `first_bit` of `bits` on. `depth` says which
+  /// elements: those of the vector itself for 0, those of the vectors in it for 1. Elements for which this is not
+  /// called are valid. Their values are kept as the file has them, null or not.
+  void AppendItemValidity(size_t depth, const uint8_t* bits, uint64_t first_bit, uint64_t count);
+
+  /// The values, as an array of the type's Arrow type; the layers around them are left to the caller.
+  arrow::Result<std::shared_ptr<arrow::Array>> FinishValues();
 
  private:
   arrow::Status MakeOwned(uint64_t capacity);
-  arrow::Result<std::shared_ptr<arrow::Buffer>> FinishValues(const ValueType& type);
+  arrow::Result<std::shared_ptr<arrow::Buffer>> FinishFixed();
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> FinishVectors();
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> FinishVariable();
 
+  const ValueType type_;
+  const bool is_variable_;
   const uint64_t value_bytes_;
-  const bool is_list_;
   uint64_t num_values_ = 0;
   /// The values are either one buffer of somebody else's or our own.
   std::shared_ptr<arrow::Buffer> shared_;
   std::shared_ptr<arrow::ResizableBuffer> owned_;
-  ValidityBuilder value_validity_;
-  /// Of the items of vectors, up to the last of which it was said.
-  ValidityBuilder item_validity_;
-  std::vector<int32_t> offsets_;
-  ValidityBuilder list_validity_;
+  /// Where values of varying length end.
+  std::vector<uint64_t> ends_;
+  std::vector<LayerBuilder> layers_;
+  /// Of the elements of vectors, one for each dimension, up to the last of which it was said.
+  std::vector<ValidityBuilder> item_validity_;
 };
+
+/// Takes packed structs apart: `rows` has one value in each valid row, the fields one after the other. A field of
+/// varying length stands behind its length (u64).
+arrow::Result<std::shared_ptr<arrow::ArrayData>> UnpackStructs(const ValueType& type, const arrow::ArrayData& rows);
+
+/// Dictionary-encodes an array of plain values.
+arrow::Result<std::shared_ptr<arrow::ArrayData>> EncodeDictionary(const std::shared_ptr<arrow::DataType>& type,
+                                                                  const std::shared_ptr<arrow::Array>& values);
 
 }  // namespace fewter::lance

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "fewter/lance/encoding/page_reader_internal.h"
@@ -13,59 +15,93 @@ namespace {
 /// A constant page can claim any number of rows without a byte to back them; this is the most that one read of it
 /// yields. Far above what a page holds when it is written: pages are cut by their size before encoding.
 constexpr uint64_t kMaxConstantBytes = uint64_t{256} << 20;
+/// Levels made at a time.
+constexpr uint64_t kPiece = 4096;
+
+arrow::Status Malformed(const arrow::Buffer& scalar) {
+  return arrow::Status::Invalid("a malformed scalar of ", scalar.size(), " bytes");
+}
 
 class ConstantPage : public PageReader {
  public:
-  /// `value` is one value as it lies in memory, or empty if all are null.
-  ConstantPage(const LevelMeaning& meaning, std::vector<uint8_t> value, Levels levels, uint64_t num_values)
+  /// `value` is one value as it lies in memory; nothing if all are null.
+  ConstantPage(const LevelMeaning& meaning, std::optional<std::vector<uint8_t>> value, Levels levels,
+               uint64_t num_values)
       : meaning_(meaning), value_(std::move(value)), levels_(std::move(levels)), num_values_(num_values) {}
 
   arrow::Result<std::vector<ByteRange>> Plan(RowRange) const override { return std::vector<ByteRange>(); }
 
   arrow::Status Decode(RowRange rows, Buffers, ColumnBuilder* out) const override {
-    if (meaning_.is_list) {
+    if (meaning_.has_lists()) {
       ARROW_ASSIGN_OR_RAISE(const ValueRange values,
                             AppendLists(meaning_, levels_, rows.start, rows.length, num_values_, out));
       return AppendValues(values.length, out);
     }
-    ARROW_RETURN_NOT_OK(AppendValues(rows.length, out));
-    if (value_.empty()) {
-      out->value_validity().Append(false, rows.length);
-      return arrow::Status::OK();
+    const ValueRange range{rows.start * meaning_.values_per_row(), rows.length * meaning_.values_per_row()};
+    ARROW_RETURN_NOT_OK(AppendValues(range.length, out));
+    if (value_ || !levels_.definition.empty()) return AppendValidity(meaning_, levels_.definition, range, out);
+    // All that may be null is. In pieces, since nothing but the caller bounds the number of rows.
+    const uint64_t piece =
+        std::max(meaning_.values_per_row(), kPiece / meaning_.values_per_row() * meaning_.values_per_row());
+    const std::vector<uint16_t> definition(std::min(piece, range.length), meaning_.max_definition());
+    for (uint64_t done = 0; done < range.length; done += definition.size()) {
+      const uint64_t length = std::min<uint64_t>(definition.size(), range.length - done);
+      ARROW_RETURN_NOT_OK(AppendValidity(meaning_, definition, {0, length}, out));
     }
-    return AppendValidity(meaning_, levels_.definition, {rows.start, rows.length}, out);
+    return arrow::Status::OK();
   }
 
  private:
   arrow::Status AppendValues(uint64_t count, ColumnBuilder* out) const {
-    if (count > kMaxConstantBytes / out->value_bytes()) {
-      return arrow::Status::Invalid("a constant page of ", count, " values of ", out->value_bytes(),
-                                    " bytes, more than the ", kMaxConstantBytes, " bytes allowed");
+    const uint64_t size = value_ ? std::max<uint64_t>(value_->size(), 1) : out->value_bytes();
+    if (count > kMaxConstantBytes / size) {
+      return arrow::Status::Invalid("a constant page of ", count, " values of ", size, " bytes, more than the ",
+                                    kMaxConstantBytes, " bytes allowed");
+    }
+    if (out->type().is_empty()) return arrow::Status::OK();
+    if (out->type().is_variable()) {
+      const std::span<const uint8_t> value = value_ ? std::span<const uint8_t>(*value_) : std::span<const uint8_t>();
+      for (uint64_t i = 0; i < count; ++i) ARROW_RETURN_NOT_OK(out->AppendBytes(value));
+      return arrow::Status::OK();
     }
     ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(count));
-    if (value_.empty()) {
+    if (!value_) {
       if (count > 0) std::memset(to, 0, count * out->value_bytes());
       return arrow::Status::OK();
     }
-    for (uint64_t i = 0; i < count; ++i, to += value_.size()) std::memcpy(to, value_.data(), value_.size());
+    for (uint64_t i = 0; i < count; ++i, to += value_->size()) std::memcpy(to, value_->data(), value_->size());
     return arrow::Status::OK();
   }
 
   const LevelMeaning meaning_;
-  const std::vector<uint8_t> value_;
+  const std::optional<std::vector<uint8_t>> value_;
   const Levels levels_;
   const uint64_t num_values_;
 };
 
 /// A scalar too large to be inline: the Arrow buffers of an array of one value. u32 number of buffers, a u32 length
-/// each, then the buffers. A fixed-width value has one.
-arrow::Result<std::vector<uint8_t>> ParseScalarBuffer(const arrow::Buffer& buffer) {
-  constexpr int64_t kHeader = 2 * sizeof(uint32_t);
-  if (buffer.size() < kHeader || LoadLittleEndian<uint32_t>(buffer.data()) != 1 ||
-      LoadLittleEndian<uint32_t>(buffer.data() + 4) != static_cast<uint64_t>(buffer.size() - kHeader)) {
-    return arrow::Status::Invalid("a malformed scalar of ", buffer.size(), " bytes");
+/// each, then the buffers. A value of fixed width has one; one of varying length has two, offsets and bytes.
+arrow::Result<std::vector<uint8_t>> ParseScalarBuffer(const arrow::Buffer& buffer, bool is_variable) {
+  const uint64_t num_buffers = is_variable ? 2 : 1;
+  const uint64_t header = (1 + num_buffers) * sizeof(uint32_t);
+  const auto size = static_cast<uint64_t>(buffer.size());
+  if (size < header || LoadLittleEndian<uint32_t>(buffer.data()) != num_buffers) return Malformed(buffer);
+  const uint64_t offsets_size = is_variable ? LoadLittleEndian<uint32_t>(buffer.data() + 4) : 0;
+  const uint64_t value_size = LoadLittleEndian<uint32_t>(buffer.data() + header - sizeof(uint32_t));
+  if (header + offsets_size + value_size != size) return Malformed(buffer);
+  const uint8_t* bytes = buffer.data() + header;
+  uint64_t begin = 0;
+  uint64_t end = value_size;
+  if (is_variable) {
+    const uint64_t width = offsets_size / 2;
+    if (width != sizeof(uint32_t) && width != sizeof(uint64_t)) return Malformed(buffer);
+    end = 0;
+    std::memcpy(&begin, bytes, width);
+    std::memcpy(&end, bytes + width, width);
+    if (begin > end || end > value_size) return Malformed(buffer);
   }
-  return std::vector<uint8_t>(buffer.data() + kHeader, buffer.data() + buffer.size());
+  bytes += offsets_size;
+  return std::vector<uint8_t>(bytes + begin, bytes + end);
 }
 
 /// Levels are compressed, or plain 16-bit numbers as many as the buffer has.
@@ -95,17 +131,21 @@ std::vector<ByteRange> OpeningRanges(const ConstantLayout&, const PageMetadata& 
 arrow::Result<std::shared_ptr<const PageReader>> OpenConstantPage(const ConstantLayout& layout,
                                                                   const PageMetadata& page, const ValueType& type,
                                                                   Buffers opening) {
-  std::vector<uint8_t> value;
+  std::optional<std::vector<uint8_t>> value;
   const bool scalar_in_buffer = layout.has_scalar_buffer(page.buffers.size());
-  const bool has_scalar = layout.inline_value || scalar_in_buffer;
-  if (layout.inline_value) value.assign(layout.inline_value->begin(), layout.inline_value->end());
+  if (layout.inline_value) value.emplace(layout.inline_value->begin(), layout.inline_value->end());
   if (scalar_in_buffer) {
-    ARROW_ASSIGN_OR_RAISE(value, ParseScalarBuffer(*opening[0]));
+    ARROW_ASSIGN_OR_RAISE(value, ParseScalarBuffer(*opening[0], type.is_variable()));
   }
-  if (has_scalar && value.size() != type.bytes()) {
-    return arrow::Status::Invalid("a constant of ", value.size(), " bytes where values have ", type.bytes());
+  if (value && !type.is_variable() && value->size() != type.bytes()) {
+    return arrow::Status::Invalid("a constant of ", value->size(), " bytes where values have ", type.bytes());
   }
-  if (has_scalar && type.bits() == 1) value[0] &= 1;
+  if (value && (layout.inline_value ? type.is_variable() || type.is_empty() : !type.members.empty())) {
+    return arrow::Status::Invalid("a constant of type ", type.ToArrow()->ToString());
+  }
+  if (value && type.primitive->id() == arrow::Type::BOOL) {
+    for (uint8_t& bit : *value) bit &= 1;
+  }
   Levels levels;
   const size_t first = scalar_in_buffer ? 1 : 0;
   if (opening.size() == first + 2) {
@@ -114,13 +154,16 @@ arrow::Result<std::shared_ptr<const PageReader>> OpenConstantPage(const Constant
     ARROW_ASSIGN_OR_RAISE(levels.definition,
                           ParseLevels(layout.definition, layout.num_definition_levels, *opening[first + 1]));
   }
-  if (!has_scalar && std::find(levels.definition.begin(), levels.definition.end(), 0) != levels.definition.end()) {
+  if (!value && layout.levels.max_definition() == 0 && !layout.levels.has_lists() && !type.is_empty()) {
+    return arrow::Status::Invalid("a constant page without a value, none of which may be null");
+  }
+  if (!value && std::find(levels.definition.begin(), levels.definition.end(), 0) != levels.definition.end()) {
     return arrow::Status::Invalid("a constant page without a value for its valid rows");
   }
-  if (!has_scalar && layout.levels.is_list && levels.definition.empty() && !levels.repetition.empty()) {
+  if (!value && layout.levels.has_lists() && levels.definition.empty() && !levels.repetition.empty()) {
     return arrow::Status::Invalid("a constant page without a value for the items of its lists");
   }
-  const uint64_t num_values = layout.levels.is_list ? CountValues(layout.levels, levels) : page.num_rows;
+  const uint64_t num_values = layout.levels.has_lists() ? CountValues(layout.levels, levels) : 0;
   return std::make_shared<ConstantPage>(layout.levels, std::move(value), std::move(levels), num_values);
 }
 

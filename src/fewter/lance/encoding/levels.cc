@@ -1,43 +1,36 @@
 #include "fewter/lance/encoding/levels_internal.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "fewter/lance/proto/encodings_v2_1.pb.h"
 
 namespace fewter::lance {
-namespace {
 
-/// Structs in one another; more is nobody's.
-constexpr size_t kMaxLayers = 16;
-
-/// Walks over levels and cuts them into lists.
-class ListWalker {
+/// Walks over levels and appends the slots that they begin.
+class LevelWalker {
  public:
-  ListWalker(const LevelMeaning& meaning, uint64_t skip, uint64_t count, ColumnBuilder* out)
-      : meaning_(meaning), skip_(skip), count_(count), out_(out) {}
+  LevelWalker(const LevelMeaning& meaning, uint64_t skip, uint64_t count, ColumnBuilder* out)
+      : meaning_(meaning),
+        skip_(skip),
+        count_(count),
+        layers_(out->layers()),
+        goes_on_(meaning.max_repetition_ + size_t{1}, false) {}
 
   arrow::Status Take(uint16_t repetition, uint16_t definition) {
-    if (repetition > 1 || definition > meaning_.max_definition) {
+    if (repetition > meaning_.max_repetition_ || definition > meaning_.max_definition()) {
       return arrow::Status::Invalid("levels out of range: ", repetition, ", ", definition);
     }
-    if (repetition == 1) {
-      ARROW_RETURN_NOT_OK(FinishRow());
-      ++rows_started_;
-      length_ = 0;
-      is_null_ = false;
-      may_go_on_ = true;
-    } else if (!may_go_on_) {
-      return arrow::Status::Invalid("a null or empty list that goes on");
+    if (repetition == meaning_.max_repetition_) ++rows_started_;
+    if (InWantedRow()) ARROW_RETURN_NOT_OK(AppendSlots(repetition, definition));
+    if (meaning_.HasValue(definition)) {
+      if (InWantedRow() && range_.length++ == 0) range_.start = values_seen_;
+      ++values_seen_;
     }
-    if (meaning_.HasValue(definition)) return TakeValue(definition);
-    if (repetition == 0) return arrow::Status::Invalid("a null or empty list inside a list");
-    is_null_ = definition == meaning_.null_list;
-    may_go_on_ = false;
     return arrow::Status::OK();
   }
 
-  arrow::Result<ValueRange> Finish(uint64_t num_values) {
-    ARROW_RETURN_NOT_OK(FinishRow());
+  arrow::Result<ValueRange> Finish(uint64_t num_values) const {
     if (rows_started_ < skip_ + count_) {
       return arrow::Status::Invalid("levels of ", rows_started_, " rows where ", skip_ + count_, " are needed");
     }
@@ -50,71 +43,92 @@ class ListWalker {
  private:
   bool InWantedRow() const { return rows_started_ > skip_ && rows_started_ <= skip_ + count_; }
 
-  arrow::Status FinishRow() { return InWantedRow() ? out_->AppendList(length_, !is_null_) : arrow::Status::OK(); }
-
-  arrow::Status TakeValue(uint16_t definition) {
-    if (InWantedRow()) {
-      if (range_.length == 0) range_.start = values_seen_;
-      ++range_.length;
-      ++length_;
-      out_->value_validity().Append(definition == 0);
+  arrow::Status AppendSlots(uint16_t repetition, uint16_t definition) {
+    const size_t outermost = meaning_.outermost_[repetition];
+    if (repetition < meaning_.max_repetition_) {
+      if (!goes_on_[repetition]) return arrow::Status::Invalid("a null or empty list that goes on");
+      layers_[outermost + 1].ExtendList();
     }
-    ++values_seen_;
+    if (definition > 0 && meaning_.layer_of_[definition] > outermost) {
+      return arrow::Status::Invalid("a list that goes on with a null or empty list around it");
+    }
+    uint16_t list = repetition;
+    for (size_t i = outermost + 1; i-- > 0;) {
+      const LevelMeaning::Layer& layer = meaning_.layers_[i];
+      // A level about a layer further in leaves this one valid.
+      const bool valid = definition < layer.first_null || (layer.is_list && definition == layer.empty);
+      if (!layer.is_list) {
+        layers_[i].validity().Append(valid);
+        continue;
+      }
+      const bool has_items = valid && (definition == 0 || definition != layer.empty);
+      layers_[i].AppendList(valid, has_items ? 1 : 0);
+      --list;
+      goes_on_[list] = has_items;
+      if (has_items) continue;
+      std::fill(goes_on_.begin(), goes_on_.begin() + list, false);
+      break;
+    }
     return arrow::Status::OK();
   }
 
   const LevelMeaning& meaning_;
   const uint64_t skip_;
   const uint64_t count_;
-  ColumnBuilder* out_;
+  std::vector<LayerBuilder>& layers_;
   uint64_t rows_started_ = 0;
   uint64_t values_seen_ = 0;
   ValueRange range_;
-  // The row that was started last. Before the first there may be the rest of one that started earlier.
-  uint64_t length_ = 0;
-  bool is_null_ = false;
-  bool may_go_on_ = true;
+  /// Whether the row may have more in its last list, by the repetition level that says so.
+  std::vector<bool> goes_on_;
 };
 
-}  // namespace
-
-arrow::Result<LevelMeaning> LevelMeaning::FromLayers(std::span<const int> layers) {
+arrow::Result<LevelMeaning> LevelMeaning::FromLayers(std::span<const int> layers, const std::vector<bool>& lists,
+                                                     const std::vector<uint64_t>& strides) {
+  if (layers.size() != lists.size()) {
+    return arrow::Status::Invalid("levels of ", layers.size(), " layers in a column that has ", lists.size());
+  }
   LevelMeaning meaning;
-  if (layers.empty() || layers.size() > kMaxLayers) {
-    return arrow::Status::NotImplemented("values nested ", layers.size(), " layers deep");
+  constexpr uint32_t kNever = std::numeric_limits<uint32_t>::max();
+  for (size_t i = 0; i < layers.size(); ++i) {
+    Layer layer{layers[i] != pb::v2_1::ALL_VALID_ITEM && layers[i] != pb::v2_1::NULLABLE_ITEM, 0, kNever, strides[i]};
+    if (layer.is_list != lists[i]) {
+      return arrow::Status::Invalid("layer ", i, " is ", layer.is_list ? "" : "not ", "one of lists, unlike its type");
+    }
+    switch (layers[i]) {
+      case pb::v2_1::ALL_VALID_ITEM:
+      case pb::v2_1::ALL_VALID_LIST:
+        break;
+      case pb::v2_1::NULLABLE_ITEM:
+      case pb::v2_1::NULLABLE_LIST:
+        layer.first_null = static_cast<uint32_t>(meaning.layer_of_.size());
+        meaning.layer_of_.push_back(i);
+        break;
+      case pb::v2_1::NULL_AND_EMPTY_LIST:
+        layer.first_null = static_cast<uint32_t>(meaning.layer_of_.size());
+        meaning.layer_of_.push_back(i);
+        [[fallthrough]];
+      case pb::v2_1::EMPTYABLE_LIST:
+        layer.empty = static_cast<uint16_t>(meaning.layer_of_.size());
+        meaning.layer_of_.push_back(i);
+        break;
+      default:
+        return arrow::Status::NotImplemented("a layer of kind ", layers[i]);
+    }
+    if (layer.is_list) {
+      meaning.outermost_.back() = i - 1;
+      meaning.outermost_.push_back(i);
+      ++meaning.max_repetition_;
+    } else {
+      meaning.outermost_.back() = i;
+    }
+    if (meaning.max_repetition_ == 0) meaning.max_visible_ = meaning.max_definition();
+    meaning.layers_.push_back(layer);
   }
-  if (layers[0] == pb::v2_1::NULLABLE_ITEM) {
-    meaning.null_value = ++meaning.max_definition;
-  } else if (layers[0] != pb::v2_1::ALL_VALID_ITEM) {
-    return arrow::Status::NotImplemented("an innermost layer of kind ", layers[0]);
-  }
-  if (layers.size() == 1) return meaning;
-  const auto is_struct = [](int layer) {
-    return layer == pb::v2_1::ALL_VALID_ITEM || layer == pb::v2_1::NULLABLE_ITEM;
-  };
-  if (std::all_of(layers.begin() + 1, layers.end(), is_struct)) {
-    // A value inside a null struct is there, and is null by another level.
-    meaning.max_definition +=
-        static_cast<uint16_t>(std::count(layers.begin() + 1, layers.end(), pb::v2_1::NULLABLE_ITEM));
-    return meaning;
-  }
-  if (layers.size() > 2) return arrow::Status::NotImplemented("lists and structs in one another");
-  meaning.is_list = true;
-  switch (layers[1]) {
-    case pb::v2_1::ALL_VALID_LIST:
-      break;
-    case pb::v2_1::NULLABLE_LIST:
-      meaning.null_list = ++meaning.max_definition;
-      break;
-    case pb::v2_1::EMPTYABLE_LIST:
-      meaning.empty_list = ++meaning.max_definition;
-      break;
-    case pb::v2_1::NULL_AND_EMPTY_LIST:
-      meaning.null_list = ++meaning.max_definition;
-      meaning.empty_list = ++meaning.max_definition;
-      break;
-    default:
-      return arrow::Status::NotImplemented("an outer layer that is not a list, of kind ", layers[1]);
+  uint32_t around = kNever;
+  for (auto layer = meaning.layers_.rbegin(); layer != meaning.layers_.rend(); ++layer) {
+    if (layer->first_null == kNever) layer->first_null = around;
+    around = layer->first_null;
   }
   return meaning;
 }
@@ -122,15 +136,22 @@ arrow::Result<LevelMeaning> LevelMeaning::FromLayers(std::span<const int> layers
 arrow::Status AppendValidity(const LevelMeaning& meaning, std::span<const uint16_t> definition, ValueRange range,
                              ColumnBuilder* out) {
   if (definition.empty()) {
-    out->value_validity().Append(true, range.length);
+    for (size_t i = 0; i < out->layers().size(); ++i) {
+      out->layers()[i].validity().Append(true, range.length / meaning.layers_[i].stride);
+    }
     return arrow::Status::OK();
   }
   if (definition.size() < range.start + range.length) {
     return arrow::Status::Invalid(definition.size(), " levels for ", range.start + range.length, " values");
   }
-  for (const uint16_t level : definition.subspan(range.start, range.length)) {
-    if (level > meaning.max_definition) return arrow::Status::Invalid("a definition level out of range: ", level);
-    out->value_validity().Append(level == 0);
+  const auto wanted = definition.subspan(range.start, range.length);
+  const auto too_high = std::find_if(wanted.begin(), wanted.end(),
+                                     [max = meaning.max_definition()](uint16_t level) { return level > max; });
+  if (too_high != wanted.end()) return arrow::Status::Invalid("a definition level out of range: ", *too_high);
+  for (size_t i = 0; i < out->layers().size(); ++i) {
+    const LevelMeaning::Layer& layer = meaning.layers_[i];
+    ValidityBuilder& validity = out->layers()[i].validity();
+    for (size_t k = 0; k < wanted.size(); k += layer.stride) validity.Append(wanted[k] < layer.first_null);
   }
   return arrow::Status::OK();
 }
@@ -142,7 +163,7 @@ arrow::Result<ValueRange> AppendLists(const LevelMeaning& meaning, const Levels&
     return arrow::Status::Invalid(repetition.size(), " repetition levels but ", definition.size(),
                                   " definition levels");
   }
-  ListWalker walker(meaning, skip, count, out);
+  LevelWalker walker(meaning, skip, count, out);
   for (size_t i = 0; i < repetition.size(); ++i) {
     ARROW_RETURN_NOT_OK(walker.Take(repetition[i], definition.empty() ? uint16_t{0} : definition[i]));
   }

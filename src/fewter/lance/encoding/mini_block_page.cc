@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "fewter/lance/encoding/page_reader_internal.h"
@@ -147,21 +148,40 @@ class ChunkParser {
   uint64_t position_ = 0;
 };
 
+/// The items that a page's values are indices into.
+struct Dictionary {
+  uint64_t num_items = 0;
+  /// One of the two: items of fixed width, or of varying length.
+  std::shared_ptr<arrow::Buffer> fixed;
+  std::optional<VariableValues> variable;
+};
+
 /// Copies dictionary items: `indices` are `count` numbers of type Index.
 template <typename Index>
-arrow::Status GatherItems(const Index* indices, uint64_t count, const arrow::Buffer& items, uint64_t num_items,
-                          uint64_t item_bytes, uint8_t* out) {
-  for (uint64_t i = 0; i < count; ++i, out += item_bytes) {
-    if (indices[i] >= num_items) return arrow::Status::Invalid("index ", +indices[i], " into ", num_items, " items");
-    std::memcpy(out, items.data() + indices[i] * item_bytes, item_bytes);
+arrow::Status GatherItems(const Index* indices, uint64_t count, const Dictionary& dictionary, ColumnBuilder* out) {
+  uint64_t size = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    if (indices[i] >= dictionary.num_items) {
+      return arrow::Status::Invalid("index ", +indices[i], " into ", dictionary.num_items, " items");
+    }
+    if (dictionary.variable) size += (*dictionary.variable)[indices[i]].size();
+  }
+  if (dictionary.variable) {
+    if (size > kMaxBlockBytes) return arrow::Status::Invalid("a chunk of ", size, " bytes of dictionary items");
+    for (uint64_t i = 0; i < count; ++i) ARROW_RETURN_NOT_OK(out->AppendBytes((*dictionary.variable)[indices[i]]));
+    return arrow::Status::OK();
+  }
+  const uint64_t width = out->value_bytes();
+  ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(count));
+  for (uint64_t i = 0; i < count; ++i, to += width) {
+    std::memcpy(to, dictionary.fixed->data() + indices[i] * width, width);
   }
   return arrow::Status::OK();
 }
 
 class MiniBlockPage : public PageReader {
  public:
-  MiniBlockPage(const MiniBlockLayout& layout, ByteRange chunks, ChunkIndex index,
-                std::shared_ptr<arrow::Buffer> dictionary)
+  MiniBlockPage(const MiniBlockLayout& layout, ByteRange chunks, ChunkIndex index, std::optional<Dictionary> dictionary)
       : layout_(layout), chunks_(chunks), index_(std::move(index)), dictionary_(std::move(dictionary)) {}
 
   arrow::Result<std::vector<ByteRange>> Plan(RowRange rows) const override {
@@ -179,24 +199,26 @@ class MiniBlockPage : public PageReader {
                             ChunkParser(all.subspan(begin, index_.bytes[i + 1] - index_.bytes[i])).Parse(layout_));
       chunks.push_back(std::move(chunk));
     }
-    ARROW_RETURN_NOT_OK(
-        out->ReserveValues(layout_.levels.is_list ? index_.values[last] - index_.values[first] : rows.length,
-                           static_cast<uint64_t>(bytes[0]->size())));
-    if (layout_.levels.is_list) return DecodeLists(rows, first, chunks, out);
-    for (uint64_t i = first; i < last; ++i) {
-      const ValueRange range = Overlap(i, rows.start, rows.end());
-      ARROW_RETURN_NOT_OK(AppendChunkValidity(chunks[i - first], index_.values[i + 1] - index_.values[i], range, out));
-      ARROW_RETURN_NOT_OK(AppendChunkValues(chunks[i - first], i, range, out));
-    }
-    return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(out->ReserveValues(
+        layout_.levels.has_lists() ? index_.values[last] - index_.values[first] : ValuesOf(rows).length,
+        static_cast<uint64_t>(bytes[0]->size())));
+    if (layout_.levels.has_lists()) return DecodeLists(rows, first, chunks, out);
+    return DecodeItems(ValuesOf(rows), first, chunks, out);
   }
 
  private:
+  /// The values of rows without lists.
+  RowRange ValuesOf(RowRange rows) const {
+    const uint64_t values = layout_.levels.values_per_row();
+    return {rows.start * values, rows.length * values};
+  }
+
   /// The chunks [first, last) that hold the rows. A row may begin in a chunk where an earlier one ends.
   std::pair<uint64_t, uint64_t> ChunksOf(RowRange rows) const {
     if (rows.length == 0) return {0, 0};
-    const auto& begun = layout_.levels.is_list ? index_.rows_begun : index_.values;
-    const auto& ended = layout_.levels.is_list ? index_.rows_ended : index_.values;
+    if (!layout_.levels.has_lists()) rows = ValuesOf(rows);
+    const auto& begun = layout_.levels.has_lists() ? index_.rows_begun : index_.values;
+    const auto& ended = layout_.levels.has_lists() ? index_.rows_ended : index_.values;
     // The chunk by whose end the first row has begun, and the one by whose end the last has ended.
     const auto first = std::upper_bound(begun.begin() + 1, begun.end(), rows.start) - begun.begin() - 1;
     const auto last = std::lower_bound(ended.begin() + 1, ended.end(), rows.end()) - ended.begin();
@@ -208,6 +230,22 @@ class MiniBlockPage : public PageReader {
     const uint64_t low = std::max(begin, index_.values[i]);
     const uint64_t high = std::min(end, index_.values[i + 1]);
     return low < high ? ValueRange{low - index_.values[i], high - low} : ValueRange{};
+  }
+
+  arrow::Status DecodeItems(RowRange values, uint64_t first, const std::vector<Chunk>& chunks,
+                            ColumnBuilder* out) const {
+    std::vector<uint16_t> definition;
+    for (uint64_t i = 0; i < chunks.size(); ++i) {
+      ARROW_RETURN_NOT_OK(AppendValues(chunks[i], first + i, Overlap(first + i, values.start, values.end()), out));
+      if (!layout_.definition) continue;
+      const uint64_t chunk_values = index_.values[first + i + 1] - index_.values[first + i];
+      if (chunks[i].num_levels != chunk_values) {
+        return arrow::Status::Invalid("a chunk of ", chunk_values, " values with ", chunks[i].num_levels, " levels");
+      }
+      ARROW_RETURN_NOT_OK(AppendLevels(*layout_.definition, chunks[i].definition, chunk_values, &definition));
+    }
+    const uint64_t start = chunks.empty() ? 0 : values.start - index_.values[first];
+    return AppendValidity(layout_.levels, definition, {start, values.length}, out);
   }
 
   arrow::Status DecodeLists(RowRange rows, uint64_t first, const std::vector<Chunk>& chunks, ColumnBuilder* out) const {
@@ -224,8 +262,7 @@ class MiniBlockPage : public PageReader {
                           AppendLists(layout_.levels, levels, skip, rows.length, num_values, out));
     const uint64_t begin = first_value + range.start;
     for (uint64_t i = 0; i < chunks.size(); ++i) {
-      ARROW_RETURN_NOT_OK(
-          AppendChunkValues(chunks[i], first + i, Overlap(first + i, begin, begin + range.length), out));
+      ARROW_RETURN_NOT_OK(AppendValues(chunks[i], first + i, Overlap(first + i, begin, begin + range.length), out));
     }
     return arrow::Status::OK();
   }
@@ -237,51 +274,26 @@ class MiniBlockPage : public PageReader {
     return arrow::Status::OK();
   }
 
-  arrow::Status AppendChunkValidity(const Chunk& chunk, uint64_t chunk_values, ValueRange range,
-                                    ColumnBuilder* out) const {
-    if (!layout_.definition) return AppendValidity(layout_.levels, {}, range, out);
-    if (chunk.num_levels != chunk_values) {
-      return arrow::Status::Invalid("a chunk of ", chunk_values, " values with ", chunk.num_levels, " levels");
-    }
-    ARROW_ASSIGN_OR_RAISE(const auto levels, DecodeLevels(*layout_.definition, chunk.definition, chunk.num_levels));
-    return AppendValidity(layout_.levels, levels, range, out);
-  }
-
-  arrow::Status AppendChunkValues(const Chunk& chunk, uint64_t i, ValueRange range, ColumnBuilder* out) const {
+  arrow::Status AppendValues(const Chunk& chunk, uint64_t i, ValueRange range, ColumnBuilder* out) const {
     if (range.length == 0) return arrow::Status::OK();
     const uint64_t count = index_.values[i + 1] - index_.values[i];
     // Before the values are decoded nothing but their claimed number says how many bytes they take.
     if (count > kMaxBlockBytes / out->value_bytes()) {
       return arrow::Status::Invalid("a chunk of ", count, " values of ", out->value_bytes(), " bytes");
     }
-    if (dictionary_ != nullptr) return AppendDictionaryValues(chunk, count, range, out);
-    ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(range.length));
-    ARROW_RETURN_NOT_OK(DecodeChunkValues(layout_.values, chunk.values, count, range, to));
-    const auto* nullable = layout_.values.nullable_items();
-    if (nullable == nullptr) return arrow::Status::OK();
-    if (chunk.values.size() != 2 || chunk.values[0].size() < (count * nullable->num_items + 7) / 8) {
-      return arrow::Status::Invalid("a chunk of ", count, " vectors that does not say which items are null");
-    }
-    out->AppendItemValidity(chunk.values[0].data(), range.start * nullable->num_items, range.length,
-                            nullable->num_items);
-    return arrow::Status::OK();
-  }
-
-  arrow::Status AppendDictionaryValues(const Chunk& chunk, uint64_t count, ValueRange range, ColumnBuilder* out) const {
-    const uint64_t index_bits = layout_.values.value_bits();
+    if (!dictionary_) return AppendChunkValues(layout_.values, chunk.values, count, range, out);
+    const uint64_t index_bits = *layout_.values.value_bits();
     ARROW_ASSIGN_OR_RAISE(auto indices, arrow::AllocateBuffer(static_cast<int64_t>(range.length * index_bits / 8)));
     ARROW_RETURN_NOT_OK(DecodeChunkValues(layout_.values, chunk.values, count, range, indices->mutable_data()));
-    ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(range.length));
     return WithWord(index_bits, [&](auto word) {
-      return GatherItems(reinterpret_cast<const decltype(word)*>(indices->data()), range.length, *dictionary_,
-                         layout_.num_dictionary_items, out->value_bytes(), to);
+      return GatherItems(reinterpret_cast<const decltype(word)*>(indices->data()), range.length, *dictionary_, out);
     });
   }
 
   const MiniBlockLayout layout_;
   const ByteRange chunks_;
   const ChunkIndex index_;
-  const std::shared_ptr<arrow::Buffer> dictionary_;
+  const std::optional<Dictionary> dictionary_;
 };
 
 Bytes BytesOf(const arrow::Buffer& buffer) {
@@ -306,10 +318,16 @@ arrow::Result<std::shared_ptr<const PageReader>> OpenMiniBlockPage(const MiniBlo
   if (layout.has_repetition_index) {
     ARROW_RETURN_NOT_OK(ParseRepetitionIndex(BytesOf(*opening.back()), page.num_rows, &index));
   }
-  std::shared_ptr<arrow::Buffer> dictionary;
+  std::optional<Dictionary> dictionary;
   if (layout.dictionary) {
-    ARROW_ASSIGN_OR_RAISE(dictionary,
-                          DecodeBlock(*layout.dictionary, BytesOf(*opening[1]), layout.num_dictionary_items));
+    const uint64_t num_items = layout.num_dictionary_items;
+    dictionary = Dictionary{num_items, nullptr, std::nullopt};
+    if (layout.dictionary->is_variable()) {
+      ARROW_ASSIGN_OR_RAISE(dictionary->variable,
+                            DecodeVariableBlock(*layout.dictionary, BytesOf(*opening[1]), num_items));
+    } else {
+      ARROW_ASSIGN_OR_RAISE(dictionary->fixed, DecodeBlock(*layout.dictionary, BytesOf(*opening[1]), num_items));
+    }
   }
   return std::make_shared<MiniBlockPage>(layout, page.buffers[1], std::move(index), std::move(dictionary));
 }

@@ -17,13 +17,41 @@ struct Opener {
   arrow::Result<std::shared_ptr<const PageReader>> operator()(const ConstantLayout& layout) const {
     return OpenConstantPage(layout, page, type, opening);
   }
+  arrow::Result<std::shared_ptr<const PageReader>> operator()(const BlobLayout& layout) const {
+    return OpenBlobPage(layout, page, type, opening);
+  }
 };
 
-/// How the null items of a page's vectors lie; null if none can be null.
-const FixedSizeListCompression* NullableItems(const PageLayout& layout) {
-  if (const auto* mini_block = std::get_if<MiniBlockLayout>(&layout)) return mini_block->values.nullable_items();
-  if (const auto* full_zip = std::get_if<FullZipLayout>(&layout)) return full_zip->values.nullable_items();
-  return nullptr;
+/// Whether values compressed like this can be of this type.
+arrow::Status CheckFits(const Compression& compression, const ValueType& type) {
+  const auto bits = compression.value_bits();
+  if (!bits || type.is_variable()) {
+    if (!bits && type.is_variable()) return arrow::Status::OK();
+    // Structs of fixed width may be packed in the way that is meant for others, field by field.
+    const bool is_packed = std::holds_alternative<VariablePackedStruct>(compression.kind);
+    if (is_packed && !type.members.empty()) return arrow::Status::OK();
+    return arrow::Status::Invalid("values of ", bits ? "fixed" : "varying", " length in a column of type ",
+                                  type.ToArrow()->ToString());
+  }
+  const auto* list = std::get_if<FixedSizeListCompression>(&compression.kind);
+  const bool has_values = list == nullptr || list->bits > 0;
+  if (has_values && *bits != type.bits()) {
+    return arrow::Status::Invalid("pages of one column with values of ", *bits, " and of ", type.bits(), " bits");
+  }
+  if (has_values && (compression.element_bits() == 1) != (type.primitive->id() == arrow::Type::BOOL)) {
+    return arrow::Status::Invalid("values of ", compression.element_bits(), " bits in a column of type ",
+                                  type.ToArrow()->ToString());
+  }
+  const auto* nullable = compression.nullable_items();
+  if (nullable == nullptr) return arrow::Status::OK();
+  uint64_t num_items = 1;
+  for (size_t i = 0; i < nullable->dimensions.size(); ++i) {
+    if (i < type.dimensions.size()) num_items *= static_cast<uint64_t>(type.dimensions[i]);
+    if (i >= type.dimensions.size() || nullable->dimensions[i].num_items != num_items) {
+      return arrow::Status::Invalid("vectors of other lengths in a column of type ", type.ToArrow()->ToString());
+    }
+  }
+  return arrow::Status::OK();
 }
 
 }  // namespace
@@ -40,13 +68,8 @@ std::vector<ByteRange> OpeningRanges(const PageLayout& layout, const PageMetadat
 
 arrow::Result<std::shared_ptr<const PageReader>> OpenPage(const PageLayout& layout, const PageMetadata& page,
                                                           const ValueType& type, Buffers opening) {
-  if (const auto bits = ValueBits(layout); bits && *bits != type.bits()) {
-    return arrow::Status::Invalid("pages of one column with values of ", *bits, " and of ", type.bits(), " bits");
-  }
-  const auto* nullable = NullableItems(layout);
-  if (nullable != nullptr && nullable->num_items != type.num_items()) {
-    return arrow::Status::Invalid("pages of one column with values of ", nullable->num_items, " and of ",
-                                  type.num_items(), " items");
+  if (const Compression* compression = ValueCompression(layout)) {
+    ARROW_RETURN_NOT_OK(CheckFits(*compression, type));
   }
   return std::visit(Opener{page, type, opening}, layout);
 }

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include <arrow/buffer.h>
@@ -10,14 +9,12 @@
 
 #include "fewter/lance/encoding/column_builder_internal.h"
 #include "fewter/lance/encoding/page_layout_internal.h"
-#include "fewter/lance/file_metadata.h"
+#include "fewter/lance/encoding/stepped_read_internal.h"
 #include "fewter/lance/object_store.h"
 
 /// Reading rows of one page of version 2.1 or later, in two steps so that the IO of many pages can be done at once.
 
 namespace fewter::lance {
-
-using Buffers = std::span<const std::shared_ptr<arrow::Buffer>>;
 
 /// The bytes of all buffers together.
 uint64_t TotalSize(Buffers buffers);
@@ -42,10 +39,11 @@ std::vector<ByteRange> OpeningRanges(const PageLayout& layout, const PageMetadat
 arrow::Result<std::shared_ptr<const PageReader>> OpenPage(const PageLayout& layout, const PageMetadata& page,
                                                           const ValueType& type, Buffers opening);
 
-/// The steps of the three layouts, which OpeningRanges and OpenPage choose from.
+/// The steps of the layouts, which OpeningRanges and OpenPage choose from.
 std::vector<ByteRange> OpeningRanges(const MiniBlockLayout& layout, const PageMetadata& page);
 std::vector<ByteRange> OpeningRanges(const FullZipLayout& layout, const PageMetadata& page);
 std::vector<ByteRange> OpeningRanges(const ConstantLayout& layout, const PageMetadata& page);
+std::vector<ByteRange> OpeningRanges(const BlobLayout& layout, const PageMetadata& page);
 arrow::Result<std::shared_ptr<const PageReader>> OpenMiniBlockPage(const MiniBlockLayout& layout,
                                                                    const PageMetadata& page, Buffers opening);
 arrow::Result<std::shared_ptr<const PageReader>> OpenFullZipPage(const FullZipLayout& layout, const PageMetadata& page,
@@ -53,5 +51,7 @@ arrow::Result<std::shared_ptr<const PageReader>> OpenFullZipPage(const FullZipLa
 arrow::Result<std::shared_ptr<const PageReader>> OpenConstantPage(const ConstantLayout& layout,
                                                                   const PageMetadata& page, const ValueType& type,
                                                                   Buffers opening);
+arrow::Result<std::shared_ptr<const PageReader>> OpenBlobPage(const BlobLayout& layout, const PageMetadata& page,
+                                                              const ValueType& type, Buffers opening);
 
 }  // namespace fewter::lance

@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include <arrow/array/data.h>
+#include <arrow/array/util.h>
+
 #include "fewter/lance/in_memory_file_internal.h"
 #include "fewter/lance/proto/encodings_v2_1.pb.h"
 
@@ -54,10 +57,17 @@ arrow::Result<std::shared_ptr<arrow::Array>> ReadPage(const PageLayout& layout, 
   ARROW_ASSIGN_OR_RAISE(const auto reader, OpenPage(layout, page.metadata, type, opening));
   ARROW_ASSIGN_OR_RAISE(const auto ranges, reader->Plan(rows));
   ARROW_ASSIGN_OR_RAISE(const auto bytes, file.ReadMany(ranges));
-  const bool is_list = std::visit([](const auto& kind) { return kind.levels.is_list; }, layout);
-  ColumnBuilder builder(type.bytes(), is_list);
+  const bool is_list = std::visit([](const auto& kind) { return kind.levels.has_lists(); }, layout);
+  ColumnBuilder builder(type, is_list ? std::vector<bool>{false, true} : std::vector<bool>{false});
   ARROW_RETURN_NOT_OK(reader->Decode(rows, bytes, &builder));
-  ARROW_ASSIGN_OR_RAISE(auto array, builder.Finish(type, arrow::field("item", type.ToArrow())));
+  ARROW_ASSIGN_OR_RAISE(auto array, builder.FinishValues());
+  if (is_list) {
+    LayerBuilder& lists = builder.layers()[1];
+    const auto length = static_cast<int64_t>(lists.length());
+    ARROW_ASSIGN_OR_RAISE(auto offsets, lists.FinishOffsets(false));
+    array = arrow::MakeArray(arrow::ArrayData::Make(arrow::list(array->type()), length,
+                                                    {lists.validity().Finish(), std::move(offsets)}, {array->data()}));
+  }
   ARROW_RETURN_NOT_OK(array->ValidateFull());
   return array;
 }
@@ -78,7 +88,9 @@ bool IsInvalid(const std::string& text) {
 }
 
 LevelMeaning Meaning(std::vector<int> layers) {
-  return LevelMeaning::FromLayers(layers).ValueOrDie();
+  std::vector<bool> lists(layers.size(), true);
+  lists[0] = false;
+  return LevelMeaning::FromLayers(layers, lists, std::vector<uint64_t>(layers.size(), 1)).ValueOrDie();
 }
 const LevelMeaning kItems = Meaning({pb::v2_1::ALL_VALID_ITEM});
 const LevelMeaning kNullableItems = Meaning({pb::v2_1::NULLABLE_ITEM});
@@ -198,7 +210,7 @@ TEST(MiniBlockPageTest, NullsKeepTheirPlace) {
 
 TEST(MiniBlockPageTest, ElementsOfVectorsMayBeNull) {
   MiniBlockLayout layout = PlainMiniBlock(false, 3);
-  layout.values = {FixedSizeListCompression{3, 16, true}};
+  layout.values = {FixedSizeListCompression{{{3, true}}, 16}};
   layout.num_value_buffers = 2;
   // Both value buffers by hand: nine bits of validity, and nine values.
   Bytes chunk = BytesOf<uint16_t>({0, 2, 18, 0xFEFE});
@@ -289,7 +301,7 @@ FullZipLayout FullZip(const LevelMeaning& meaning, uint32_t repetition_bits, uin
   layout.levels = meaning;
   layout.repetition_bits = repetition_bits;
   layout.definition_bits = definition_bits;
-  layout.values = {FixedSizeListCompression{2, 16}};
+  layout.values = {FixedSizeListCompression{{{2, false}}, 16}};
   return layout;
 }
 
@@ -323,7 +335,7 @@ TEST(FullZipPageTest, ControlWordsOfEveryWidth) {
 TEST(FullZipPageTest, ElementsOfVectorsMayBeNull) {
   for (const uint32_t bits : {0u, 1u}) {
     FullZipLayout layout = FullZip(bits == 0 ? kItems : kNullableItems, 0, bits);
-    layout.values = {FixedSizeListCompression{2, 16, true}};
+    layout.values = {FixedSizeListCompression{{{2, true}}, 16}};
     Bytes values;
     for (uint16_t i = 0; i < 3; ++i) {
       if (bits > 0) values.push_back(0);
@@ -435,7 +447,7 @@ TEST(ConstantPageTest, ListsWithoutAnyValue) {
   const TestPage plain(3, {BytesOf<uint16_t>({1, 1, 1}), BytesOf<uint16_t>({2, 1, 2})});
   EXPECT_EQ(Read(Constant(kLists, std::nullopt), plain, "uint32", {0, 3}), "[[],null,[]]");
   ConstantLayout compressed = Constant(kLists, std::nullopt);
-  compressed.repetition = Compression{RunLengthCompression{16, 8}};
+  compressed.repetition = Compression{RunLengthCompression{16, 8, nullptr, nullptr}};
   compressed.definition = Compression{OutOfLineBitPacking{16, 2}};
   compressed.num_repetition_levels = compressed.num_definition_levels = 3;
   Bytes repetition = BytesOf<uint64_t>({2});

@@ -9,14 +9,16 @@ namespace fewter::lance {
 namespace {
 
 template <typename Value, typename Length>
-arrow::Status DecodeAs(std::span<const uint8_t> values, std::span<const uint8_t> lengths, uint64_t count, Value* out) {
+arrow::Status DecodeAs(std::span<const uint8_t> values, std::span<const uint8_t> lengths, uint64_t count,
+                       bool may_overrun, Value* out) {
   const uint64_t runs = values.size() / sizeof(Value);
   if (values.size() != runs * sizeof(Value) || lengths.size() != runs * sizeof(Length)) {
     return arrow::Status::Invalid(values.size(), " bytes of run values with ", lengths.size(), " bytes of run lengths");
   }
   uint64_t left = count;
   for (uint64_t i = 0; i < runs; ++i) {
-    const uint64_t length = LoadLittleEndian<Length>(lengths.data() + i * sizeof(Length));
+    uint64_t length = LoadLittleEndian<Length>(lengths.data() + i * sizeof(Length));
+    if (may_overrun) length = std::min(length, left);
     if (length > left) return arrow::Status::Invalid("runs of more than the ", count, " values there are");
     out = std::fill_n(out, length, LoadLittleEndian<Value>(values.data() + i * sizeof(Value)));
     left -= length;
@@ -28,25 +30,13 @@ arrow::Status DecodeAs(std::span<const uint8_t> values, std::span<const uint8_t>
 }  // namespace
 
 arrow::Status DecodeRunLengths(std::span<const uint8_t> values, uint32_t value_bits, std::span<const uint8_t> lengths,
-                               uint32_t length_bits, uint64_t count, uint8_t* out) {
+                               uint32_t length_bits, uint64_t count, bool may_overrun, uint8_t* out) {
   return WithWord(value_bits, [&](auto value) {
     using Value = decltype(value);
     return WithWord(length_bits, [&](auto length) {
-      return DecodeAs<Value, decltype(length)>(values, lengths, count, reinterpret_cast<Value*>(out));
+      return DecodeAs<Value, decltype(length)>(values, lengths, count, may_overrun, reinterpret_cast<Value*>(out));
     });
   });
-}
-
-arrow::Status DecodeRunLengthBlock(std::span<const uint8_t> block, uint32_t value_bits, uint32_t length_bits,
-                                   uint64_t count, uint8_t* out) {
-  constexpr uint64_t kHeader = sizeof(uint64_t);
-  if (block.size() < kHeader) return arrow::Status::Invalid("a run-length block of ", block.size(), " bytes");
-  const auto values_size = LoadLittleEndian<uint64_t>(block.data());
-  if (!RangeIsInside(kHeader, values_size, block.size())) {
-    return arrow::Status::Invalid("a run-length block of ", block.size(), " bytes with ", values_size, " of values");
-  }
-  return DecodeRunLengths(block.subspan(kHeader, values_size), value_bits, block.subspan(kHeader + values_size),
-                          length_bits, count, out);
 }
 
 }  // namespace fewter::lance

@@ -2,42 +2,49 @@
 #include <optional>
 #include <utility>
 
-#include "fewter/lance/encoding/column_reader_internal.h"
+#include <arrow/array/data.h>
+#include <arrow/array/util.h>
 
-/// Columns of version 2.1 and later: pages with a layout, whose levels say where lists and nulls are.
+#include "fewter/lance/encoding/column_reader_internal.h"
+#include "fewter/util/bytes.h"
+
+/// Columns of version 2.1 and later. There is a file column for each leaf of a field's tree, and it knows of the lists
+/// and structs around its values: the levels of its pages say where these are and which are null.
 
 namespace fewter::lance {
 namespace {
 
-class StructuralColumn : public ColumnReader {
+/// One file column. Keeps its opened pages. Thread safe.
+class Leaf {
  public:
-  StructuralColumn(std::shared_ptr<const FileMetadata> metadata, ColumnLocation location)
-      : metadata_(std::move(metadata)),
-        location_(std::move(location)),
-        index_(*location_.column),
-        pages_(location_.column->pages.size()) {}
+  Leaf(const FileMetadata& metadata, const ColumnMetadata& column, ValueType type, ColumnLayers layers)
+      : column_(column),
+        version_(metadata.version()),
+        declared_type_(std::move(type)),
+        layers_(std::move(layers)),
+        index_(column, layers_.strides.back()),
+        pages_(column.pages.size()) {}
 
-  const Field& field() const override { return location_.field; }
-  arrow::Result<std::unique_ptr<ColumnRead>> Start(RowRange rows) override;
-
-  const ColumnLocation& location() const { return location_; }
-  const PageMetadata& page_metadata(size_t page) const { return location_.column->pages[page]; }
+  const PageIndex& index() const { return index_; }
+  const ColumnLayers& layers() const { return layers_; }
+  const PageMetadata& page_metadata(size_t page) const { return column_.pages[page]; }
   arrow::Result<PageLayout> ParseLayout(size_t page) const {
-    return CheckedLayout(ParsePageLayout(page_metadata(page), metadata_->version()));
+    return ParsePageLayout(page_metadata(page), layers_, version_);
   }
 
   /// The type of the values, as the first page that says their width has them.
   arrow::Result<ValueType> Type() {
+    if (!arrow::is_floating(declared_type_.primitive->id())) return declared_type_;
     {
       const std::lock_guard lock(mutex_);
       if (type_) return *type_;
     }
-    ValueType type = location_.type;
+    ValueType type = declared_type_;
     for (size_t page = 0; page < pages_.size(); ++page) {
       ARROW_ASSIGN_OR_RAISE(const PageLayout layout, ParseLayout(page));
-      const std::optional<uint64_t> bits = ValueBits(layout);
-      if (!bits) continue;
-      ARROW_ASSIGN_OR_RAISE(type, MatchPageWidth(location_.type, *bits));
+      const Compression* compression = ValueCompression(layout);
+      if (compression == nullptr || compression->value_bits().value_or(0) == 0) continue;
+      ARROW_ASSIGN_OR_RAISE(type, MatchPageWidth(declared_type_, *compression->value_bits()));
       break;
     }
     const std::lock_guard lock(mutex_);
@@ -59,19 +66,10 @@ class StructuralColumn : public ColumnReader {
   }
 
  private:
-  /// The schema and the layers must agree on whether the column holds lists.
-  arrow::Result<PageLayout> CheckedLayout(arrow::Result<PageLayout> layout) const {
-    if (!layout.ok()) return layout;
-    const bool is_list = std::visit([](const auto& kind) { return kind.levels.is_list; }, *layout);
-    if (is_list != (location_.item_field != nullptr)) {
-      return arrow::Status::Invalid("a page ", is_list ? "with" : "without", " lists in a column of type '",
-                                    location_.field.logical_type, "'");
-    }
-    return layout;
-  }
-
-  const std::shared_ptr<const FileMetadata> metadata_;
-  const ColumnLocation location_;
+  const ColumnMetadata& column_;
+  const FileVersion version_;
+  const ValueType declared_type_;
+  const ColumnLayers layers_;
   const PageIndex index_;
   std::mutex mutex_;
   // Guarded by mutex_, which is held only to look at them.
@@ -79,46 +77,27 @@ class StructuralColumn : public ColumnReader {
   std::vector<std::shared_ptr<const PageReader>> pages_;
 };
 
-class StructuralRead : public ColumnRead {
+/// A read of some rows of one leaf: first what is needed to open its pages, then the rows' bytes.
+class LeafRead : public SteppedRead {
  public:
-  StructuralRead(StructuralColumn* column, ValueType type, std::vector<PageSlice> slices)
-      : column_(column), type_(std::move(type)), slices_(std::move(slices)) {}
+  LeafRead(Leaf* leaf, ValueType type, std::vector<PageSlice> slices)
+      : leaf_(leaf), type_(std::move(type)), slices_(std::move(slices)) {}
 
-  arrow::Result<std::vector<ByteRange>> Prepare() override {
-    std::vector<ByteRange> ranges;
-    readers_.resize(slices_.size());
-    for (size_t i = 0; i < slices_.size(); ++i) {
-      readers_[i] = column_->FindPage(slices_[i].page);
-      if (readers_[i] != nullptr) continue;
-      Unopened page{i, {}, ranges.size(), 0};
-      ARROW_ASSIGN_OR_RAISE(page.layout, column_->ParseLayout(slices_[i].page));
-      const std::vector<ByteRange> needed = OpeningRanges(page.layout, column_->page_metadata(slices_[i].page));
-      page.num_ranges = needed.size();
-      ranges.insert(ranges.end(), needed.begin(), needed.end());
-      unopened_.push_back(std::move(page));
+  arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override {
+    switch (step_++) {
+      case 0:
+        return Prepare();
+      case 1:
+        return Plan(bytes);
+      default:
+        bytes_.assign(bytes.begin(), bytes.end());
+        return std::nullopt;
     }
-    return ranges;
   }
 
-  arrow::Result<std::vector<ByteRange>> Plan(Buffers prepared) override {
-    for (const Unopened& page : unopened_) {
-      const size_t number = slices_[page.slice].page;
-      ARROW_ASSIGN_OR_RAISE(auto reader, OpenPage(page.layout, column_->page_metadata(number), type_,
-                                                  prepared.subspan(page.first_range, page.num_ranges)));
-      readers_[page.slice] = column_->KeepPage(number, std::move(reader));
-    }
-    std::vector<ByteRange> ranges;
-    for (size_t i = 0; i < slices_.size(); ++i) {
-      ARROW_ASSIGN_OR_RAISE(const auto needed, readers_[i]->Plan(slices_[i].rows));
-      num_ranges_.push_back(needed.size());
-      ranges.insert(ranges.end(), needed.begin(), needed.end());
-    }
-    return ranges;
-  }
-
-  arrow::Result<std::shared_ptr<arrow::Array>> Decode(Buffers bytes) override {
-    const bool is_list = column_->location().item_field != nullptr;
-    ColumnBuilder builder(type_.bytes(), is_list);
+  arrow::Result<ColumnBuilder> Decode() const {
+    const Buffers bytes(bytes_);
+    ColumnBuilder builder(type_, leaf_->layers().lists);
     // The values of a single page may not have to be copied at all.
     if (slices_.size() > 1) ARROW_RETURN_NOT_OK(builder.ReserveValues(NumRows(), TotalSize(bytes)));
     size_t position = 0;
@@ -126,10 +105,45 @@ class StructuralRead : public ColumnRead {
       ARROW_RETURN_NOT_OK(readers_[i]->Decode(slices_[i].rows, bytes.subspan(position, num_ranges_[i]), &builder));
       position += num_ranges_[i];
     }
-    return builder.Finish(type_, column_->location().item_field);
+    return builder;
   }
 
  private:
+  arrow::Result<std::vector<ByteRange>> Prepare() {
+    std::vector<ByteRange> ranges;
+    readers_.resize(slices_.size());
+    for (size_t i = 0; i < slices_.size(); ++i) {
+      // Slices of one page follow one another.
+      if (i > 0 && slices_[i].page == slices_[i - 1].page) continue;
+      readers_[i] = leaf_->FindPage(slices_[i].page);
+      if (readers_[i] != nullptr) continue;
+      Unopened page{i, {}, ranges.size(), 0};
+      ARROW_ASSIGN_OR_RAISE(page.layout, leaf_->ParseLayout(slices_[i].page));
+      const std::vector<ByteRange> needed = OpeningRanges(page.layout, leaf_->page_metadata(slices_[i].page));
+      page.num_ranges = needed.size();
+      ranges.insert(ranges.end(), needed.begin(), needed.end());
+      unopened_.push_back(std::move(page));
+    }
+    return ranges;
+  }
+
+  arrow::Result<std::vector<ByteRange>> Plan(Buffers prepared) {
+    for (const Unopened& page : unopened_) {
+      const size_t number = slices_[page.slice].page;
+      ARROW_ASSIGN_OR_RAISE(auto reader, OpenPage(page.layout, leaf_->page_metadata(number), type_,
+                                                  prepared.subspan(page.first_range, page.num_ranges)));
+      readers_[page.slice] = leaf_->KeepPage(number, std::move(reader));
+    }
+    std::vector<ByteRange> ranges;
+    for (size_t i = 0; i < slices_.size(); ++i) {
+      if (readers_[i] == nullptr) readers_[i] = readers_[i - 1];
+      ARROW_ASSIGN_OR_RAISE(const auto needed, readers_[i]->Plan(slices_[i].rows));
+      num_ranges_.push_back(needed.size());
+      ranges.insert(ranges.end(), needed.begin(), needed.end());
+    }
+    return ranges;
+  }
+
   uint64_t NumRows() const {
     uint64_t rows = 0;
     for (const PageSlice& slice : slices_) rows += slice.rows.length;
@@ -144,26 +158,188 @@ class StructuralRead : public ColumnRead {
     size_t num_ranges;
   };
 
-  StructuralColumn* column_;
-  const ValueType type_;
-  const std::vector<PageSlice> slices_;
+  Leaf* leaf_;
+  ValueType type_;
+  std::vector<PageSlice> slices_;
   std::vector<Unopened> unopened_;
   /// One for each slice, as is num_ranges_.
   std::vector<std::shared_ptr<const PageReader>> readers_;
   std::vector<size_t> num_ranges_;
+  int step_ = 0;
+  std::vector<std::shared_ptr<arrow::Buffer>> bytes_;
 };
 
-arrow::Result<std::unique_ptr<ColumnRead>> StructuralColumn::Start(RowRange rows) {
-  ARROW_ASSIGN_OR_RAISE(auto slices, index_.Slices(rows));
-  ARROW_ASSIGN_OR_RAISE(ValueType type, Type());
-  return std::make_unique<StructuralRead>(this, std::move(type), std::move(slices));
-}
+/// Makes arrays of a field's tree out of its decoded leaves.
+class Assembler {
+ public:
+  explicit Assembler(std::vector<ColumnBuilder> leaves) : leaves_(std::move(leaves)), next_layer_(leaves_.size(), 0) {}
+
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Assemble(const FieldTree& tree) {
+    const size_t first_leaf = next_leaf_;
+    if (tree.kind == FieldTree::Kind::kValues) {
+      ++next_leaf_;
+      next_layer_[first_leaf] = 1;
+      ARROW_ASSIGN_OR_RAISE(auto values, leaves_[first_leaf].FinishValues());
+      return values->data();
+    }
+    std::vector<std::shared_ptr<arrow::ArrayData>> children;
+    arrow::FieldVector fields;
+    for (const FieldTree& child : tree.children) {
+      ARROW_ASSIGN_OR_RAISE(auto data, Assemble(child));
+      fields.push_back(child.field->WithType(data->type));
+      children.push_back(std::move(data));
+    }
+    // All leaves below tell the same about this layer; the first is believed.
+    LayerBuilder& layer = leaves_[first_leaf].layers()[next_layer_[first_leaf]++];
+    const auto length = static_cast<int64_t>(layer.length());
+    const int64_t nulls = layer.validity().null_count();
+    const uint64_t child_length = tree.is_list() ? layer.num_children()
+                                  : tree.kind == FieldTree::Kind::kFixedSizeList
+                                      ? layer.length() * static_cast<uint64_t>(tree.list_size)
+                                      : layer.length();
+    for (const auto& child : children) {
+      if (static_cast<uint64_t>(child->length) != child_length) {
+        return arrow::Status::Invalid("fields of ", child->length, " and of ", child_length, " values in one struct");
+      }
+    }
+    arrow::BufferVector buffers = {layer.validity().Finish()};
+    if (tree.is_list()) {
+      ARROW_ASSIGN_OR_RAISE(auto offsets, layer.FinishOffsets(tree.kind == FieldTree::Kind::kLargeList));
+      buffers.push_back(std::move(offsets));
+    }
+    ARROW_RETURN_NOT_OK(CheckMap(tree, children));
+    return arrow::ArrayData::Make(TypeOf(tree, std::move(fields)), length, std::move(buffers), std::move(children),
+                                  nulls);
+  }
+
+ private:
+  /// The tree's type, but with what the pages know of floats.
+  static std::shared_ptr<arrow::DataType> TypeOf(const FieldTree& tree, arrow::FieldVector fields) {
+    switch (tree.kind) {
+      case FieldTree::Kind::kStruct:
+        return arrow::struct_(std::move(fields));
+      case FieldTree::Kind::kLargeList:
+        return arrow::large_list(fields[0]);
+      case FieldTree::Kind::kMap:
+        return std::make_shared<arrow::MapType>(fields[0]);
+      case FieldTree::Kind::kFixedSizeList:
+        return arrow::fixed_size_list(fields[0], tree.list_size);
+      default:
+        return arrow::list(fields[0]);
+    }
+  }
+
+  /// Arrow has no null keys, and no null pairs of key and value.
+  static arrow::Status CheckMap(const FieldTree& tree, const std::vector<std::shared_ptr<arrow::ArrayData>>& children) {
+    if (tree.kind != FieldTree::Kind::kMap) return arrow::Status::OK();
+    if (children[0]->GetNullCount() == 0 && children[0]->child_data[0]->GetNullCount() == 0) {
+      return arrow::Status::OK();
+    }
+    return arrow::Status::Invalid("a map with null keys");
+  }
+
+  std::vector<ColumnBuilder> leaves_;
+  size_t next_leaf_ = 0;
+  /// The layer of each leaf that is about the innermost part of the tree that has not been assembled yet.
+  std::vector<size_t> next_layer_;
+};
+
+class StructuralRead : public ColumnRead {
+ public:
+  StructuralRead(const FieldTree& tree, std::vector<LeafRead> leaves) : tree_(tree), leaves_(std::move(leaves)) {
+    for (LeafRead& leaf : leaves_) steps_.Add(&leaf);
+  }
+
+  arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override { return steps_.Next(bytes); }
+
+  arrow::Result<std::shared_ptr<arrow::Array>> Decode() override {
+    std::vector<ColumnBuilder> decoded;
+    for (const LeafRead& read : leaves_) {
+      ARROW_ASSIGN_OR_RAISE(auto leaf, read.Decode());
+      decoded.push_back(std::move(leaf));
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto data, Assembler(std::move(decoded)).Assemble(tree_));
+    return arrow::MakeArray(data);
+  }
+
+ private:
+  const FieldTree& tree_;
+  std::vector<LeafRead> leaves_;
+  SteppedReads steps_;
+};
+
+class StructuralColumn : public ColumnReader {
+ public:
+  StructuralColumn(std::shared_ptr<const FileMetadata> metadata, FieldTree tree)
+      : metadata_(std::move(metadata)), tree_(std::move(tree)) {}
+
+  arrow::Status Init(size_t num_structs_around) {
+    return AddLeaves(tree_, std::vector<bool>(num_structs_around, false), std::vector<uint64_t>(num_structs_around, 1));
+  }
+
+  const std::shared_ptr<arrow::Field>& field() const override { return tree_.field; }
+
+  arrow::Result<std::unique_ptr<ColumnRead>> Start(const std::vector<RowRange>& rows) override {
+    std::vector<LeafRead> reads;
+    for (const auto& leaf : leaves_) {
+      ARROW_ASSIGN_OR_RAISE(auto slices, leaf->index().Slices(rows));
+      ARROW_ASSIGN_OR_RAISE(ValueType type, leaf->Type());
+      reads.emplace_back(leaf.get(), std::move(type), std::move(slices));
+    }
+    return std::make_unique<StructuralRead>(tree_, std::move(reads));
+  }
+
+ private:
+  /// Adds the leaves of a tree. `lists` and `sizes` are of what is around it, from the outside in: whether it is a
+  /// list, and how many items a fixed-size list has (1 if it is none).
+  arrow::Status AddLeaves(const FieldTree& tree, std::vector<bool> lists, std::vector<uint64_t> sizes) {
+    lists.push_back(tree.is_list());
+    sizes.push_back(tree.kind == FieldTree::Kind::kFixedSizeList ? static_cast<uint64_t>(tree.list_size) : 1);
+    if (tree.kind != FieldTree::Kind::kValues) {
+      for (const FieldTree& child : tree.children) ARROW_RETURN_NOT_OK(AddLeaves(child, lists, sizes));
+      return arrow::Status::OK();
+    }
+    ColumnLayers layers{{lists.rbegin(), lists.rend()}, {sizes.rbegin(), sizes.rend()}};
+    uint64_t stride = 1;
+    bool has_lists = false;
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      if (!CheckedMultiply(stride, layers.strides[i], &stride) || stride > kMaxStride) {
+        return arrow::Status::Invalid("fixed-size lists of ", stride, " structs");
+      }
+      layers.strides[i] = stride;
+      has_lists = has_lists || layers.lists[i];
+    }
+    if (has_lists && stride > 1) {
+      return arrow::Status::NotImplemented("a fixed-size list of structs together with other lists");
+    }
+    ARROW_ASSIGN_OR_RAISE(const ColumnMetadata* column, ColumnAt(*metadata_, tree.column));
+    leaves_.push_back(std::make_unique<Leaf>(*metadata_, *column, tree.type, std::move(layers)));
+    return CheckRows(*column, stride);
+  }
+
+  static arrow::Status CheckRows(const ColumnMetadata& column, uint64_t stride) {
+    for (const PageMetadata& page : column.pages) {
+      if (page.num_rows % stride != 0) {
+        return arrow::Status::Invalid("a page of ", page.num_rows, " values, of which a row has ", stride);
+      }
+    }
+    return arrow::Status::OK();
+  }
+
+  static constexpr uint64_t kMaxStride = uint64_t{1} << 31;
+
+  const std::shared_ptr<const FileMetadata> metadata_;
+  const FieldTree tree_;
+  std::vector<std::unique_ptr<Leaf>> leaves_;
+};
 
 }  // namespace
 
-std::shared_ptr<ColumnReader> MakeStructuralColumnReader(std::shared_ptr<const FileMetadata> metadata,
-                                                         ColumnLocation location) {
-  return std::make_shared<StructuralColumn>(std::move(metadata), std::move(location));
+arrow::Result<std::shared_ptr<ColumnReader>> MakeStructuralColumnReader(std::shared_ptr<const FileMetadata> metadata,
+                                                                        LocatedField field) {
+  auto column = std::make_shared<StructuralColumn>(std::move(metadata), std::move(field.tree));
+  ARROW_RETURN_NOT_OK(column->Init(field.num_structs_around));
+  return column;
 }
 
 }  // namespace fewter::lance
