@@ -240,6 +240,18 @@ def test_options_by_every_name_and_from_the_environment(s3, packages):
     assert not any(request.signed for request in s3.proxy.take())
 
 
+def test_a_profile_by_its_name(s3, packages, tmp_path):
+    (tmp_path / "keys").write_text("[default]\naws_access_key_id = other\n[mine]\naws_access_key_id = my-id\n"
+                                   "# a comment\naws_secret_access_key=my/secret\naws_session_token = my-token\n")
+    (tmp_path / "config").write_text(f"[profile mine]\nregion = us-east-1\nendpoint_url = {s3.proxy.endpoint}\n"
+                                     "[profile role]\nrole_arn = arn:x\n")
+    env = {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "keys"), "AWS_CONFIG_FILE": str(tmp_path / "config")}
+    run("info", packages, "--storage-option", "aws_profile=mine", env=env)
+    assert {(request.key, request.token) for request in s3.proxy.take()} == {("my-id", "my-token")}
+    assert "AWS_PROFILE" in run("info", packages, "--storage-option", "profile=role", code=6, env=env).stderr
+    assert "'none'" in run("info", packages, "--storage-option", "profile=none", code=3, env=env).stderr
+
+
 @pytest.mark.parametrize("wrong, says", [("secret", "key=value"), ("no_such_option=1", "no_such_option"),
                                          ("skip_signature=maybe", "neither true nor false"),
                                          ("access_key_id=alone", "go together"), ("endpoint=http://a/b", "endpoint")])

@@ -26,6 +26,7 @@ class Request:
     path: str
     range: str | None
     signed: bool
+    key: str | None
     token: str | None
     begin: float
     end: float = 0.0
@@ -110,6 +111,11 @@ class Proxy:
             taken, self.requests = self.requests, []
         return taken
 
+    @staticmethod
+    def _key_of(authorization):
+        """The id of the key that a request is signed with."""
+        return authorization.partition("Credential=")[2].partition("/")[0] or None
+
     def _next_fault(self, path):
         with self._lock:
             for fault in self.faults:
@@ -139,7 +145,7 @@ class Proxy:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         path = urllib.parse.unquote(handler.path).removeprefix(f"/{BUCKET}").removeprefix("/")
         request = Request(handler.command, path, handler.headers.get("Range"), "Authorization" in handler.headers,
-                          handler.headers.get("X-Amz-Security-Token"), begin)
+                          self._key_of(handler.headers.get("Authorization", "")), handler.headers.get("X-Amz-Security-Token"), begin)
         fault = self._next_fault(path)
         if self.delay > 0:
             time.sleep(self.delay)

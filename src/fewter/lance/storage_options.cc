@@ -25,6 +25,7 @@
 #include <arrow/filesystem/gcsfs.h>
 #endif
 
+#include "fewter/lance/aws_profile_internal.h"
 #include "fewter/util/argument_error.h"
 
 namespace fewter::lance {
@@ -58,12 +59,17 @@ class Options {
   /// `prefix` may stand before every name.
   Options(const StorageOptions& options, std::string_view prefix) {
     for (const auto& [name, value] : options) {
-      std::string lower(name);
-      std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-      if (lower.starts_with(prefix)) lower.erase(0, prefix.size());
+      const std::string lower = Named(name, prefix);
       if (!lower.starts_with("lance_")) values_[lower] = value;
     }
     for (const std::string_view name : kIgnored) values_.erase(std::string(name));
+  }
+
+  /// A name as it is looked for.
+  static std::string Named(std::string name, std::string_view prefix) {
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (name.starts_with(prefix)) name.erase(0, prefix.size());
+    return name;
   }
 
   /// The value of the first of these names that is given, all of which are taken.
@@ -189,6 +195,25 @@ class UriParameters {
   std::string uri_;
 };
 
+/// Puts what a profile has in the place of options that are not given.
+arrow::Status AddProfile(StorageOptions* options) {
+  Options names(*options, "aws_");
+  const auto profile = names.Take({"profile"});
+  if (!profile) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const AwsProfile found, ReadAwsProfile(*profile));
+  std::erase_if(*options, [](const auto& option) { return Options::Named(option.first, "aws_") == "profile"; });
+  if (!names.Take({"access_key_id"})) {
+    options->emplace("access_key_id", found.access_key_id);
+    options->emplace("secret_access_key", found.secret_access_key);
+    if (found.session_token) options->emplace("session_token", *found.session_token);
+  }
+  if (found.region && !names.Take({"region", "default_region"})) options->emplace("region", *found.region);
+  if (found.endpoint_url && !names.Take({"endpoint", "endpoint_url", "endpoint_url_s3"})) {
+    options->emplace("endpoint", *found.endpoint_url);
+  }
+  return arrow::Status::OK();
+}
+
 /// "https://host:port/" in parts.
 arrow::Status AddEndpoint(const std::string& endpoint, UriParameters* parameters) {
   const size_t scheme_end = endpoint.find("://");
@@ -223,7 +248,8 @@ arrow::Status AddKeys(Options* options, arrow::fs::FileSystemFactoryOptions* key
   return arrow::Status::OK();
 }
 
-arrow::Result<OpenedFileSystem> OpenS3(const std::string& uri, const StorageOptions& storage_options) {
+arrow::Result<OpenedFileSystem> OpenS3(const std::string& uri, StorageOptions storage_options) {
+  ARROW_RETURN_NOT_OK(AddProfile(&storage_options));
   Options options(storage_options, "aws_");
   OpenedFileSystem opened;
   ARROW_ASSIGN_OR_RAISE(opened.retry, TakeRetryPolicy(&options));
