@@ -7,6 +7,7 @@ process of its own, which is asked for one step after another.
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -23,13 +24,14 @@ import s3_proxy  # noqa: E402
 ROWS, DIMENSION, PARTITIONS = 20_000, 64, 64
 INDEXES = {"IVF_FLAT": {}, "IVF_PQ": {"num_sub_vectors": 16}, "IVF_SQ": {}, "IVF_RQ": {"num_bits": 1},
            "IVF_HNSW_FLAT": {}, "IVF_HNSW_PQ": {"num_sub_vectors": 16}, "IVF_HNSW_SQ": {}}
-# Process by process: what is asked of it. A new one finds what the last left in the cache folder, if it is not emptied.
+# Process by process: what is asked of it, and the row of the table that it belongs to. A new one finds what the last left
+# in the cache folder, unless it is "cold".
 PROCESSES = [
     ("cold", [("open", "open"), ("first query", "query 0"), ("same query", "query 0"), ("other query", "query 1"),
               ("refined", "refine 0")]),
-    ("warm", [("new process: open", "open"), ("new process: query", "query 0"), ("new process: refined", "refine 0")]),
-    ("warm", [("new process, version named: open", "open {version}"), ("the same: query", "query 0"),
-              ("the same: refined", "refine 0")]),
+    ("warm", [("new process", "open"), ("new process", "query 0"), ("new process", "refine 0")]),
+    ("warm", [("the same, version named", "open {version}"), ("the same, version named", "query 0"),
+              ("the same, version named", "refine 0")]),
     ("cold", [("", "open"), ("prewarm", "prewarm"), ("query after prewarm", "query 2")]),
 ]
 
@@ -59,8 +61,17 @@ class Engine:
         self.process.wait()
 
 
+@dataclasses.dataclass
+class Row:
+    requests: int = 0
+    bytes: int = 0
+    rounds: int = 0
+    seconds: float = 0.0
+    rows: list = dataclasses.field(default_factory=list)
+
+
 def run(s3, command, cache, version):
-    """{step: (requests, bytes, rounds, seconds, rows)}"""
+    """{name of a row of the table: Row}"""
     measured = {}
     for state, steps in PROCESSES:
         if state == "cold":
@@ -71,8 +82,12 @@ def run(s3, command, cache, version):
             answer = engine.ask(line.format(version=version))
             requests = s3.proxy.take()
             if name:
-                measured[name] = (len(requests), sum(one.bytes for one in requests), s3_proxy.rounds(requests),
-                                  answer["seconds"], answer["rows"])
+                row = measured.setdefault(name, Row())
+                row.requests += len(requests)
+                row.bytes += sum(one.bytes for one in requests)
+                row.rounds += s3_proxy.rounds(requests)
+                row.seconds += answer["seconds"]
+                row.rows = answer["rows"]
         engine.end()
     return measured
 
@@ -104,14 +119,17 @@ def main():
             for name, command in engines.items():
                 results[name].append(run(s3, command, arguments.work / "cache", version))
         # Requests and rounds are those under the longest delay, where nothing else tells requests apart.
-        for step, (requests, size, rounds, _, rows) in results["fewter"][-1].items():
-            p_requests, p_size, p_rounds, _, p_rows = results["pylance"][-1][step]
-            if "HNSW" not in index and rows and len(set(rows) & set(p_rows)) < len(rows) - 1:
-                sys.exit(f"{index}, {step}: rows {rows} and {p_rows}")
-            times = [f"{ours[step][3] * 1e3:,.0f} / {theirs[step][3] * 1e3:,.0f}"
-                     for ours, theirs in zip(results["fewter"], results["pylance"])]
-            print(f"| {index} | {step} | {requests} / {p_requests} | {size / 1e3:,.0f} / {p_size / 1e3:,.0f} | "
-                  f"{rounds} / {p_rounds} | {' | '.join(times)} |", flush=True)
+        for step, ours in results["fewter"][-1].items():
+            theirs = results["pylance"][-1][step]
+            if "HNSW" not in index and len(set(ours.rows) & set(theirs.rows)) < len(ours.rows) - 1:
+                sys.exit(f"{index}, {step}: rows {ours.rows} and {theirs.rows}")
+            if ours.requests + theirs.requests == 0 or (step == "open" and index != arguments.indexes.split(",")[0]):
+                continue  # nothing to compare, or the same for all
+            times = [f"{our[step].seconds * 1e3:,.0f} / {their[step].seconds * 1e3:,.0f}"
+                     for our, their in zip(results["fewter"], results["pylance"])]
+            print(f"| {'any' if step == 'open' else index} | {step} | {ours.requests} / {theirs.requests} | "
+                  f"{ours.bytes / 1e3:,.0f} / {theirs.bytes / 1e3:,.0f} | {ours.rounds} / {theirs.rounds} | "
+                  f"{' | '.join(times)} |", flush=True)
     s3.stop()
 
 
