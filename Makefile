@@ -1,6 +1,6 @@
 # The commands of the README. Everything they need is installed by scripts/setup.sh.
 
-.PHONY: build demo test lint format bench bench-peers crash old-releases clean
+.PHONY: build demo test lint format bench bench-peers bench-s3 crash old-releases clean
 
 build:
 	@scripts/setup.sh build
@@ -29,6 +29,11 @@ bench:
 bench-peers:
 	@scripts/setup.sh test
 	@bench/search/run.sh $(or $(WORK),build/bench-search) $(DATA)
+
+# What queries on S3 cost, beside pylance, on a server and a proxy of our own.
+bench-s3:
+	@scripts/setup.sh test
+	@bench/object_stores/run.sh
 
 # Kills a thousand processes that write to a disk cache, and checks what each of them left.
 crash:
