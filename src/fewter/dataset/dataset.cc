@@ -13,6 +13,7 @@
 #include "fewter/dataset/cached_bytes.h"
 #include "fewter/dataset/fragment_moves.h"
 #include "fewter/dataset/row_locations.h"
+#include "fewter/dataset/row_reader.h"
 #include "fewter/dataset/vector_column.h"
 #include "fewter/lance/deletions.h"
 #include "fewter/util/argument_error.h"
@@ -161,6 +162,15 @@ arrow::Result<std::shared_ptr<const RowLocations>> Dataset::GetRowLocations() co
   std::lock_guard lock(mutex_);
   row_locations_ = std::move(locations);
   return row_locations_;
+}
+
+std::shared_ptr<RowReader> Dataset::GetRowReader() const {
+  const std::lock_guard lock(mutex_);
+  if (row_reader_ == nullptr) {
+    const WeakCache cache(session_->cache().Child("dataset").Child(store_->identity()));
+    row_reader_ = std::make_shared<RowReader>(store_, manifest_, cache);
+  }
+  return row_reader_;
 }
 
 arrow::Result<Dataset::Segments> Dataset::FindIndex(const std::string& column, const std::string& index) const {

@@ -32,6 +32,7 @@
 namespace fewter {
 
 class RowLocations;
+class RowReader;
 class VectorColumn;
 
 struct DatasetOptions {
@@ -169,6 +170,23 @@ class Dataset {
   /// returns. Takes 8 bytes a row; reads the deletion files, and the stable row ids where the dataset has them.
   arrow::Result<std::vector<uint64_t>> RowIds() const;
 
+  /// The schema of the table's rows.
+  arrow::Result<std::shared_ptr<arrow::Schema>> Schema() const;
+
+  /// All rows in dataset order, deleted rows left out, in batches of at most `batch_size` rows, none of which spans two
+  /// fragments. The columns as named, all if there are none; `_rowid` and `_rowaddr` are a row's id and where it lies
+  /// (fragment << 32 | offset). Columns are what the table calls them now, and null where they were added later. Blobs
+  /// are presented by what says where they lie, as Lance does.
+  ///
+  /// KeyError for a column that the table does not have; NotImplemented, naming it, for one that is not read: of a type
+  /// that is not, in data files of before version 2.0, or a struct whose fields are in several data files.
+  arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(const std::vector<std::string>& columns = {},
+                                                                uint64_t batch_size = 8192) const;
+
+  /// The rows with these ids, in their order; columns as in Scan. KeyError for an id that no live row has.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Take(std::span<const uint64_t> row_ids,
+                                                          const std::vector<std::string>& columns = {}) const;
+
   /// Brings every part of the column's index into the cache, so that searches read nothing, and says what is there
   /// afterwards. `index` as in SearchRequest. Tiers behind the first get what they lack, too. With
   /// PrewarmMode::kStrict, the error of the first partition that could not be read, and CapacityError if one is missing
@@ -196,6 +214,7 @@ class Dataset {
   arrow::Result<Segments> ChooseIndex(const std::string& column, const std::string& index) const;
   arrow::Result<std::shared_ptr<const Segment>> GetSegment(const lance::IndexMetadata& metadata) const;
   arrow::Result<std::shared_ptr<const RowLocations>> GetRowLocations() const;
+  std::shared_ptr<RowReader> GetRowReader() const;
 
   friend class DatasetSearch;
 
@@ -211,8 +230,9 @@ class Dataset {
   mutable std::unordered_map<const lance::IndexMetadata*, std::shared_ptr<const Segment>> segments_;
   /// By field.
   mutable std::unordered_map<int32_t, std::shared_ptr<VectorColumn>> columns_;
-  /// Null until it is needed.
+  /// Null until they are needed.
   mutable std::shared_ptr<const RowLocations> row_locations_;
+  mutable std::shared_ptr<RowReader> row_reader_;
 };
 
 }  // namespace fewter

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "fewter/lance/schema.h"
+
 namespace fewter::lance {
 namespace {
 
@@ -30,7 +32,7 @@ bool IsOpaque(const Field& field) {
 /// Counts columns over fields in pre-order.
 class ColumnCounter {
  public:
-  explicit ColumnCounter(const FileMetadata& metadata) : fields_(metadata.fields()), version_(metadata.version()) {}
+  ColumnCounter(const std::vector<Field>& fields, FileVersion version) : fields_(fields), version_(version) {}
 
   /// The columns of the field at `*position` and of all below it; moves `*position` past them.
   uint64_t Count(size_t* position) const {
@@ -105,8 +107,8 @@ std::optional<FieldTree::Kind> KindOf(const std::string& logical_type) {
 /// Builds the tree of one field.
 class TreeBuilder {
  public:
-  explicit TreeBuilder(const FileMetadata& metadata)
-      : fields_(metadata.fields()), version_(metadata.version()), counter_(metadata) {}
+  TreeBuilder(const std::vector<Field>& fields, FileVersion version)
+      : fields_(fields), version_(version), counter_(fields, version) {}
 
   /// `column` is the first of the file columns that the field and those below it have.
   arrow::Result<FieldTree> Build(size_t position, uint64_t column, int depth) const {
@@ -210,7 +212,7 @@ arrow::Result<LocatedField> LocateField(const FileMetadata& metadata, const std:
   const Field* wanted = FindField(fields, path);
   if (wanted == nullptr) return arrow::Status::KeyError("no such column");
   const auto position = static_cast<size_t>(wanted - fields.data());
-  const ColumnCounter counter(metadata);
+  const ColumnCounter counter(fields, metadata.version());
   LocatedField located;
   uint64_t column = 0;
   for (size_t i = 0; i < position;) {
@@ -225,8 +227,14 @@ arrow::Result<LocatedField> LocateField(const FileMetadata& metadata, const std:
     if (metadata.version() == FileVersion::kV2_0) ++column;
     ++i;
   }
-  ARROW_ASSIGN_OR_RAISE(located.tree, TreeBuilder(metadata).Build(position, column, 0));
+  ARROW_ASSIGN_OR_RAISE(located.tree, TreeBuilder(fields, metadata.version()).Build(position, column, 0));
   return located;
+}
+
+arrow::Result<std::shared_ptr<arrow::Field>> ToArrowField(const std::vector<Field>& fields, size_t position) {
+  // Nothing but columns depends on the version.
+  ARROW_ASSIGN_OR_RAISE(const FieldTree tree, TreeBuilder(fields, FileVersion::kV2_2).Build(position, 0, 0));
+  return tree.field;
 }
 
 }  // namespace fewter::lance

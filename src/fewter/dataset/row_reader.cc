@@ -1,0 +1,210 @@
+#include "fewter/dataset/row_reader.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <arrow/array/util.h>
+#include <arrow/builder.h>
+
+#include "fewter/dataset/index_files.h"
+#include "fewter/dataset/row_locations.h"
+#include "fewter/lance/schema.h"
+
+namespace fewter {
+
+namespace {
+
+using Fields = std::vector<lance::Field>;
+
+/// The positions of a field's children.
+std::vector<size_t> ChildrenOf(const Fields& fields, size_t position) {
+  std::vector<size_t> children;
+  for (size_t i = position + 1; i < fields.size(); ++i) {
+    if (fields[i].id >= 0 && fields[i].parent_id == fields[position].id) children.push_back(i);
+  }
+  return children;
+}
+
+/// The data file of a fragment that holds a field or, of one whose own column there is none, a field below it. Null if
+/// none does.
+const lance::DataFile* FindDataFile(const lance::Fragment& fragment, const Fields& fields, size_t position) {
+  for (const auto& file : fragment.files) {
+    if (std::find(file.fields.begin(), file.fields.end(), fields[position].id) != file.fields.end()) return &file;
+  }
+  for (const size_t child : ChildrenOf(fields, position)) {
+    if (const lance::DataFile* file = FindDataFile(fragment, fields, child)) return file;
+  }
+  return nullptr;
+}
+
+/// Makes a column of a file what it is in the table: fields of structs may have been dropped, added or renamed since.
+class Projection {
+ public:
+  Projection(const Fields& table, const Fields& file, const lance::Fragment& fragment, const lance::DataFile& data_file)
+      : table_(table), file_(file), fragment_(fragment), data_file_(data_file) {}
+
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Project(size_t in_table, size_t in_file,
+                                                           const std::shared_ptr<arrow::DataType>& type,
+                                                           std::shared_ptr<arrow::ArrayData> data) const {
+    if (data->type->Equals(*type)) return data;
+    const std::vector<size_t> wanted = ChildrenOf(table_, in_table);
+    const std::vector<size_t> stored = ChildrenOf(file_, in_file);
+    const bool is_nested = type->id() == data->type->id() && wanted.size() == static_cast<size_t>(type->num_fields()) &&
+                           stored.size() == data->child_data.size() && !wanted.empty();
+    if (!is_nested) return OtherType(in_table, *type, *data->type);
+    auto projected = data->Copy();
+    projected->type = type;
+    projected->child_data.clear();
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      const auto& child_type = type->field(static_cast<int>(i))->type();
+      const int32_t id = table_[wanted[i]].id;
+      const auto found =
+          std::find_if(stored.begin(), stored.end(), [&](size_t position) { return file_[position].id == id; });
+      if (found != stored.end()) {
+        auto child = data->child_data[static_cast<size_t>(found - stored.begin())];
+        ARROW_ASSIGN_OR_RAISE(child, Project(wanted[i], *found, child_type, std::move(child)));
+        projected->child_data.push_back(std::move(child));
+        continue;
+      }
+      if (type->id() != arrow::Type::STRUCT) return OtherType(in_table, *type, *data->type);
+      if (FindDataFile(fragment_, table_, wanted[i]) != nullptr) {
+        return arrow::Status::NotImplemented("column '", lance::PathOf(table_, in_table),
+                                             "' is a struct whose fields are in several data files");
+      }
+      ARROW_ASSIGN_OR_RAISE(auto nulls, arrow::MakeArrayOfNull(child_type, data->length));
+      projected->child_data.push_back(nulls->data());
+    }
+    return projected;
+  }
+
+ private:
+  arrow::Status OtherType(size_t in_table, const arrow::DataType& type, const arrow::DataType& stored) const {
+    return arrow::Status::NotImplemented(data_file_.path, ": column '", table_[in_table].name, "' is stored as ",
+                                         stored.ToString(), ", the table says ", type.ToString());
+  }
+
+  const Fields& table_;
+  const Fields& file_;
+  const lance::Fragment& fragment_;
+  const lance::DataFile& data_file_;
+};
+
+arrow::Status CheckContainer(const lance::DataFile& file) {
+  if (file.major_version != 0 || file.minor_version >= 3) return arrow::Status::OK();
+  return arrow::Status::NotImplemented(file.path, ": data files of version 0.", file.minor_version,
+                                       " (legacy) are not read: write the dataset anew with a data_storage_version of "
+                                       "2.0 or later");
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> Numbers(const std::vector<uint64_t>& numbers) {
+  arrow::UInt64Builder builder;
+  ARROW_RETURN_NOT_OK(builder.AppendValues(numbers));
+  return builder.Finish();
+}
+
+/// A column of the answer: which of the table's fields it is.
+struct Wanted {
+  int column = 0;
+  size_t position = 0;
+};
+
+}  // namespace
+
+arrow::Result<std::shared_ptr<arrow::Schema>> RowReader::SchemaOf(const std::vector<std::string>& columns) const {
+  const Fields& fields = manifest_->fields;
+  arrow::FieldVector chosen;
+  const auto add = [&](size_t position) {
+    auto field = lance::ToArrowField(fields, position);
+    if (!field.ok()) {
+      return field.status().WithMessage("column '", fields[position].name, "': ", field.status().message());
+    }
+    chosen.push_back(*std::move(field));
+    return arrow::Status::OK();
+  };
+  for (size_t i = 0; i < fields.size() && columns.empty(); ++i) {
+    if (fields[i].parent_id == -1 && fields[i].id >= 0) ARROW_RETURN_NOT_OK(add(i));
+  }
+  for (const std::string& column : columns) {
+    if (column == kRowId || column == kRowAddress) {
+      chosen.push_back(arrow::field(column, arrow::uint64()));
+      continue;
+    }
+    const lance::Field* field = manifest_->FindField(column);
+    if (field == nullptr || field->parent_id != -1) {
+      return arrow::Status::KeyError("the dataset has no column '", column, "' at the top level");
+    }
+    ARROW_RETURN_NOT_OK(add(static_cast<size_t>(field - fields.data())));
+  }
+  return arrow::schema(std::move(chosen));
+}
+
+arrow::Result<std::shared_ptr<lance::FileReader>> RowReader::Open(const lance::DataFile& file) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = files_.find(file.path); found != files_.end()) return found->second;
+  }
+  ARROW_RETURN_NOT_OK(CheckContainer(file));
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenLanceFile(*store_, cache_, {file.path, file.size}, lance::IoKind::kData));
+  const std::lock_guard lock(mutex_);
+  return files_.emplace(file.path, std::move(reader)).first->second;
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowReader::Read(const lance::Fragment& fragment,
+                                                                   const std::vector<uint64_t>& offsets,
+                                                                   const std::shared_ptr<arrow::Schema>& schema) {
+  const Fields& fields = manifest_->fields;
+  const auto num_rows = static_cast<int64_t>(offsets.size());
+  arrow::ArrayVector arrays(static_cast<size_t>(schema->num_fields()));
+  std::map<const lance::DataFile*, std::vector<Wanted>> by_file;
+  for (int i = 0; i < schema->num_fields(); ++i) {
+    const std::string& name = schema->field(i)->name();
+    auto& array = arrays[static_cast<size_t>(i)];
+    if (name == kRowAddress || name == kRowId) {
+      std::vector<uint64_t> numbers;
+      std::vector<uint64_t> ids;
+      if (name == kRowId) {
+        ARROW_ASSIGN_OR_RAISE(ids, RowIdsOfFragment(*store_, *manifest_, fragment));
+      }
+      for (const uint64_t offset : offsets) {
+        numbers.push_back(name == kRowId ? ids[offset] : fragment.id << 32 | offset);
+      }
+      ARROW_ASSIGN_OR_RAISE(array, Numbers(numbers));
+      continue;
+    }
+    const auto position = static_cast<size_t>(manifest_->FindField(name) - fields.data());
+    if (const lance::DataFile* file = FindDataFile(fragment, fields, position)) {
+      by_file[file].push_back({i, position});
+    } else {
+      ARROW_ASSIGN_OR_RAISE(array, arrow::MakeArrayOfNull(schema->field(i)->type(), num_rows));
+    }
+  }
+  for (const auto& [file, wanted] : by_file) {
+    ARROW_ASSIGN_OR_RAISE(const auto reader, Open(*file));
+    const Fields& in_file = reader->metadata().fields();
+    std::vector<std::string> names;
+    std::vector<size_t> positions;
+    for (const Wanted& column : wanted) {
+      const int32_t id = fields[column.position].id;
+      const auto stored =
+          std::find_if(in_file.begin(), in_file.end(), [&](const auto& field) { return field.id == id; });
+      if (stored == in_file.end()) {
+        return arrow::Status::Invalid(file->path, ": no field with id ", id, " for column '",
+                                      fields[column.position].name, "'");
+      }
+      names.push_back(stored->name);
+      positions.push_back(static_cast<size_t>(stored - in_file.begin()));
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto batch, reader->TakeRows(names, offsets));
+    const Projection projection(fields, in_file, fragment, *file);
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      const auto& type = schema->field(wanted[i].column)->type();
+      ARROW_ASSIGN_OR_RAISE(auto data, projection.Project(wanted[i].position, positions[i], type,
+                                                          batch->column(static_cast<int>(i))->data()));
+      arrays[static_cast<size_t>(wanted[i].column)] = arrow::MakeArray(data);
+    }
+  }
+  return arrow::RecordBatch::Make(schema, num_rows, std::move(arrays));
+}
+
+}  // namespace fewter

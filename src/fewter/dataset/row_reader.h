@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <arrow/record_batch.h>
+#include <arrow/result.h>
+#include <arrow/type.h>
+
+#include "fewter/cache/cache.h"
+#include "fewter/lance/file_reader.h"
+#include "fewter/lance/manifest.h"
+#include "fewter/lance/object_store.h"
+
+namespace fewter {
+
+/// Reads rows of a table, whatever files they are in. One version of a dataset; thread safe.
+class RowReader {
+ public:
+  RowReader(std::shared_ptr<const lance::ObjectStore> store, std::shared_ptr<const lance::Manifest> manifest,
+            WeakCache cache)
+      : store_(std::move(store)), manifest_(std::move(manifest)), cache_(std::move(cache)) {}
+
+  /// Beside the table's own: a row's id, and where it lies (fragment << 32 | offset).
+  static constexpr const char* kRowId = "_rowid";
+  static constexpr const char* kRowAddress = "_rowaddr";
+
+  /// The schema of what Read returns for these columns; all of the table's if there are none. KeyError for one that the
+  /// table does not have, NotImplemented for one of a type that is not read.
+  arrow::Result<std::shared_ptr<arrow::Schema>> SchemaOf(const std::vector<std::string>& columns) const;
+
+  /// Rows of a fragment, by their offsets in it, in their order. `schema` comes from SchemaOf. Columns that the
+  /// fragment has no data of are null.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Read(const lance::Fragment& fragment,
+                                                          const std::vector<uint64_t>& offsets,
+                                                          const std::shared_ptr<arrow::Schema>& schema);
+
+ private:
+  arrow::Result<std::shared_ptr<lance::FileReader>> Open(const lance::DataFile& file);
+
+  const std::shared_ptr<const lance::ObjectStore> store_;
+  const std::shared_ptr<const lance::Manifest> manifest_;
+  const WeakCache cache_;
+  std::mutex mutex_;
+  /// By path.
+  std::unordered_map<std::string, std::shared_ptr<lance::FileReader>> files_;
+};
+
+}  // namespace fewter

@@ -1,0 +1,66 @@
+"""Writes datasets whose schema and rows changed over time, with pylance, and beside each what it holds now.
+
+    python tests/make_rows_fixtures.py FOLDER
+
+empties FOLDER and makes <name>/dataset.lance with <name>/rows.arrow in it, for rows_test: all rows in order, with the
+columns _rowid and _rowaddr.
+"""
+
+import pathlib
+import shutil
+import sys
+
+import lance
+import pyarrow as pa
+
+
+TRIPLE = pa.struct(
+    [("a", pa.int8()), ("b", pa.list_(pa.int32())), ("c", pa.struct([("d", pa.int64()), ("e", pa.string())]))]
+)
+
+
+def table(start, rows, nulls=True):
+    numbers = range(start, start + rows)
+    return pa.table(
+        {
+            "id": pa.array(numbers, pa.int64()),
+            "title": pa.array([None if nulls and i % 5 == 0 else f"title {i}" for i in numbers]),
+            "pair": pa.array([{"left": i, "right": f"right {i}"} for i in numbers]),
+            "triple": pa.array([{"a": i % 100, "b": [i], "c": {"d": i, "e": None}} for i in numbers], TRIPLE),
+            "tags": pa.array([[f"tag {j}" for j in range(i % 4)] for i in numbers]),
+            "vector": pa.array([[float(i), 0.5] for i in numbers], pa.list_(pa.float32(), 2)),
+            "gone": pa.array([i % 3 for i in numbers], pa.int32()),
+        }
+    )
+
+
+def change(dataset, folder, version):
+    """Adds, drops and renames columns, deletes rows, and appends rows without some of the columns."""
+    dataset.delete("id % 7 = 3")
+    dataset.add_columns({"added": "id * 2", "label": "concat('label ', cast(id as string))"})
+    dataset.drop_columns(["gone", "triple.b", "triple.c.e"])
+    dataset.alter_columns({"path": "title", "name": "renamed"}, {"path": "pair.left", "name": "first"})
+    rest = table(1000, 40).drop_columns(["gone", "title", "pair", "triple"])
+    lance.write_dataset(rest, folder, mode="append", data_storage_version=version)
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    shutil.rmtree(folder, ignore_errors=True)
+    for version in ("2.0", "2.1", "2.2"):
+        for stable in (False, True):
+            for changed in (False, True):
+                name = f"{version}_{'stable' if stable else 'address'}_{'changed' if changed else 'plain'}"
+                path = folder / name / "dataset.lance"
+                options = {"data_storage_version": version, "enable_stable_row_ids": stable}
+                dataset = lance.write_dataset(table(0, 250), str(path), max_rows_per_file=100, **options)
+                if changed:
+                    change(dataset, str(path), version)
+                    dataset = lance.dataset(str(path))
+                rows = dataset.scanner(with_row_id=True, with_row_address=True).to_table().combine_chunks()
+                with pa.ipc.new_file(folder / name / "rows.arrow", rows.schema) as out:
+                    out.write_table(rows)
+
+
+if __name__ == "__main__":
+    main()
