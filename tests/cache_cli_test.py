@@ -126,6 +126,26 @@ def test_a_mistyped_uri_is_no_folder(tmp_path, mistyped):
     assert "keeps nothing" in run("cache", "stats", "none", code=2).stderr
 
 
+@pytest.mark.parametrize("command", ["stats", "ls", "verify", "clear"])
+def test_a_cache_that_was_never_used_is_empty(tmp_path, command):
+    done = subprocess.run([BINARY, "cache", command], capture_output=True, text=True,
+                          env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)})
+    assert done.returncode == 0 and not done.stdout
+    assert "nothing is cached" in done.stderr and str(tmp_path) in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_marker_says_what_to_do(cache_folder):
+    query()
+    (cache_folder / "FEWTER_CACHE").write_text("?")
+    assert "remove it" in run("cache", "verify", code=6).stderr
+    query()
+
+
+def test_prewarming_nothing_is_refused():
+    assert "keeps nothing" in run("cache", "prewarm", DATASET, "--column", "vector", "--cache", "none", code=2).stderr
+
+
 def test_answers_that_cannot_be_written_are_an_error(cache_folder):
     with open("/dev/full", "w") as full:
         for arguments in (["query", DATASET, "--column", "vector", "--row", "0"], ["info", DATASET]):

@@ -209,6 +209,40 @@ def test_several_vectors_a_row_are_refused(tmp_path, pylance):
         assert "column 'v' has several vectors a row" in done.stderr
 
 
+def test_names_that_are_mistyped_are_repeated():
+    assert "no command 'fewter frob'" in run("frob", code=2).stderr
+    assert "no command 'cache frob'" in run("cache", "frob", code=2).stderr
+    assert "'foo' is none of cosine|dot|hamming|l2" in query("--row", 0, "--metric", "foo", code=2).stderr
+    assert "'foo' is none of accurate|fast|normal" in query("--row", 0, "--approx-mode", "foo", code=2).stderr
+    assert lines(query("--row", 5, "-k", 1, "--metric", "DOT", "--json")) == lines(
+        query("--row", 5, "-k", 1, "--metric", "dot", "--json"))
+
+
+def test_what_is_no_file_of_vectors_is_a_matter_of_usage(tmp_path):
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
+    assert "values of type |O;" in query("--vector", tmp_path / "objects.npy", code=2).stderr
+    for arguments in (["query", DATASET, "--vector", tmp_path], ["bench", DATASET, "--queries", tmp_path],
+                      ["bench", DATASET, "--queries", QUERIES, "--truth", tmp_path]):
+        assert "a folder, not an npy file" in run(*arguments, "--column", "vector", code=2).stderr
+
+
+def test_messages_can_be_printed():
+    done = subprocess.run([BINARY, "query", DATASET, "--column", b"a\xff\x1b[31m", "--row", "0"], capture_output=True)
+    assert done.returncode == 3
+    assert b"no column 'a\\xff\\x1b[31m'" in done.stderr
+
+
+def test_an_index_that_is_gone_or_cut_off_leaves_exact_search(tmp_path):
+    copy = shutil.copytree(DATASET, tmp_path / "d.lance")
+    (storage,) = copy.glob("_indices/*/auxiliary.idx")
+    arguments = ["query", copy, "--column", "vector", "--row", 0, "-k", 1, "--cache", "none"]
+    storage.write_bytes(storage.read_bytes()[:1000])
+    assert "--exact" in run(*arguments, code=6).stderr
+    storage.unlink()
+    assert "auxiliary.idx: No such file or directory; search without it" in run(*arguments, code=3).stderr
+    run(*arguments, "--exact")
+
+
 def test_of_two_indexes_the_first_is_used(tmp_path, pylance):
     array, values = vectors(400)
     dataset = pylance.write_dataset(pa.table({"v": array}), tmp_path / "d.lance")

@@ -191,6 +191,10 @@ class Fixtures:
                 name = f"nulls_and_zeros_{metric}_{low}"
                 self.indexed(name, vectors, kind, metric, 3, sub_vectors, nulls=range(5, 700, 9))
                 self.record(name, self.queries(vectors[1:]), [10, 700], [1, 3])
+        # Doubles whose squares are beyond what floats hold.
+        vectors = self.gaussian(400, 16).astype(np.float64)
+        self.indexed("large_doubles", vectors, "IVF_FLAT", "cosine", 3)
+        self.record("large_doubles", self.queries(vectors) * 1e30, [10], [1, 3])
         # Too small for a codebook.
         vectors = self.gaussian(1, 8)
         self.indexed("one_row", vectors, "IVF_FLAT", "l2", 1)

@@ -90,6 +90,27 @@ TEST_F(RefusalTest, AnIndexOfANewerVersionLeavesExactSearch) {
   EXPECT_EQ(Search().ValueOrDie().rows.size(), 1U);
 }
 
+/// What a manifest holds of other formats is decoded when it is needed; an error still says which file it stands in.
+TEST(Refusals, OfWhatAManifestHoldsNameTheManifest) {
+  const testing::TemporaryFolder folder;
+  const auto uri = folder.path() / "d.lance";
+  fs::copy(testing::FixtureFolder("parity") / "damaged_row_ids_stable" / "dataset.lance", uri,
+           fs::copy_options::recursive);
+  SearchRequest request{.column = "vector", .query = std::vector<float>(16, 1.0F), .k = 3, .use_index = false};
+  ASSERT_TRUE(Dataset::Open(uri.string()).ValueOrDie()->Search(request).ok());
+  // The row ids of fragment 0, inline (field 5): a segment of a range that ends at 400, and then at 401.
+  const std::string manifest = Dataset::Open(uri.string()).ValueOrDie()->manifest().path;
+  std::string bytes = testing::ReadFile(uri / manifest);
+  const std::string row_ids("\x2a\x07\x0a\x05\x0a\x03\x10\x90\x03", 9);
+  const size_t at = bytes.find(row_ids);
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 7] = '\x91';
+  testing::WriteFile(uri / manifest, bytes);
+  const arrow::Status status = Dataset::Open(uri.string()).ValueOrDie()->Search(request).status();
+  EXPECT_TRUE(status.IsInvalid()) << status;
+  EXPECT_THAT(status.message(), HasSubstr(manifest + ": fragment 0: "));
+}
+
 TEST(VectorIndexes, WithoutDetailsAreToldByTheirColumn) {
   lance::Manifest manifest;
   manifest.fields = {{.id = 0, .name = "id", .logical_type = "int64", .metadata = {}},

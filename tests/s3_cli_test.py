@@ -223,7 +223,7 @@ def test_a_file_replaced_by_another_is_an_error(s3, tmp_path):
         assert "auxiliary.idx" in done.stderr
     s3.client.delete_object(Bucket=s3_proxy.BUCKET, Key=key)
     done = run("query", uri, "--column", case["column"], "--vector", vector, "--cache", "none", *options(s3), code=3)
-    assert "there is no such file" in done.stderr
+    assert "No such file" in done.stderr
 
 
 def test_options_by_every_name_and_from_the_environment(s3, packages):

@@ -69,6 +69,11 @@ arrow::Result<std::vector<CachePlace>> LastingPlaces(const std::string& choice) 
   if (choice == kDefaultCache || choice.find("://") == std::string::npos) {
     const std::string folder = choice == kDefaultCache ? UserCacheFolder() : choice;
     if (folder.empty()) return ArgumentError("there is no cache folder: neither XDG_CACHE_HOME nor HOME is set");
+    std::error_code ignored;
+    if (choice == kDefaultCache && !std::filesystem::exists(folder, ignored)) {
+      fmt::print(stderr, "fewter: nothing is cached: there is no folder '{}' yet\n", Printable(folder));
+      return std::vector<CachePlace>();
+    }
     return std::vector<CachePlace>{{folder, std::filesystem::absolute(folder).string()}};
   }
   std::vector<CachePlace> places;

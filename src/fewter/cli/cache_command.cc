@@ -38,7 +38,7 @@ struct CacheOptions {
   std::optional<std::string> index;
 };
 
-/// The folders among the tiers; an argument error if there are none. Others are left out with a word.
+/// The folders among the tiers; an argument error if there are other tiers only. Others are left out with a word.
 arrow::Result<std::vector<std::string>> FoldersOf(const std::string& choice, const char* what) {
   ARROW_ASSIGN_OR_RAISE(const auto places, LastingPlaces(choice));
   std::vector<std::string> folders;
@@ -50,7 +50,7 @@ arrow::Result<std::vector<std::string>> FoldersOf(const std::string& choice, con
       folders.push_back(place.folder);
     }
   }
-  if (folders.empty()) return ArgumentError("only disk caches can be ", what, ", not ", others);
+  if (folders.empty() && !others.empty()) return ArgumentError("only disk caches can be ", what, ", not ", others);
   if (!others.empty()) fmt::print(stderr, "fewter: only disk caches can be {}; left out: {}\n", what, others);
   return folders;
 }
@@ -263,6 +263,7 @@ arrow::Result<PrewarmLimits> LimitsOf(const PrewarmOptions& options) {
 }
 
 arrow::Status Prewarm(const PrewarmOptions& options) {
+  if (options.cache == "none") return ArgumentError("'none' keeps nothing, so that there is nothing to prewarm");
   ARROW_ASSIGN_OR_RAISE(const PrewarmLimits limits, LimitsOf(options));
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
   ARROW_ASSIGN_OR_RAISE(const auto dataset, OpenDataset(options.store, std::move(backend)));

@@ -11,6 +11,7 @@
 #include "fewter/cli/stats_output.h"
 #include "fewter/cli/store_choice.h"
 #include "fewter/dataset/dataset.h"
+#include "fewter/util/status_text.h"
 
 namespace fewter::cli {
 
@@ -50,7 +51,7 @@ arrow::Result<nlohmann::json> IndexesJson(const Dataset& dataset) {
       index["segments"] = nlohmann::json::array();
       for (const auto& segment : *described) index["segments"].push_back(SegmentJson(segment));
     } else {
-      index["error"] = described.status().message();
+      index["error"] = MessageWithReason(described.status());
     }
     indexes.push_back(std::move(index));
   }
@@ -119,16 +120,16 @@ void PrintTable(const std::string& uri, const Dataset& dataset) {
              manifest.data_storage_version, manifest.live_rows());
   fmt::print("  columns\n");
   for (const auto& field : manifest.fields) {
-    if (field.parent_id < 0) fmt::print("    {}: {}\n", field.name, field.logical_type);
+    if (field.parent_id < 0) fmt::print("    {}: {}\n", Printable(field.name), Printable(field.logical_type));
   }
   PrintFragments(manifest);
   const auto names = dataset.VectorIndexNames();
   fmt::print("  vector indexes{}\n", names.empty() ? ": none" : "");
   for (const auto& name : names) {
-    fmt::print("    {}\n", name);
+    fmt::print("    {}\n", Printable(name));
     auto described = dataset.DescribeIndex(name);
     if (!described.ok()) {
-      fmt::print("    cannot be read: {}\n", described.status().message());
+      fmt::print("    cannot be read: {}\n", MessageWithReason(described.status()));
       continue;
     }
     for (const auto& segment : *described) PrintSegment(segment);

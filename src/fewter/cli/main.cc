@@ -26,6 +26,15 @@ arrow::Status Run(const fewter::cli::Action& action) {
   }
 }
 
+/// The name of a command that there is not, if that is what is wrong with the line; empty otherwise.
+std::string UnknownCommand(const CLI::App& app) {
+  const CLI::App* last = &app;
+  while (!last->get_subcommands().empty()) last = last->get_subcommands().front();
+  const auto rest = app.remaining(/*recurse=*/true);
+  const bool is_unknown = last->get_require_subcommand_min() > 0 && !rest.empty() && !rest.front().starts_with('-');
+  return is_unknown ? last->get_name() + " " + rest.front() : "";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -41,6 +50,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (const std::string unknown = UnknownCommand(app); error.get_exit_code() != 0 && !unknown.empty()) {
+      fmt::print(stderr, "fewter: there is no command '{}'\nRun with --help for more information.\n",
+                 fewter::Printable(unknown));
+      return fewter::cli::kUsage;
+    }
     // Help and version are "errors" with code 0 to CLI11.
     return app.exit(error) == 0 ? fewter::cli::kOk : fewter::cli::kUsage;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -93,7 +94,9 @@ arrow::Result<NpyArray> ParseArray(std::string_view bytes, const std::string& pa
   if (std::find(shape.begin(), shape.end(), uint64_t{0}) != shape.end()) {
     return ArgumentError(path, ": the array is empty");
   }
-  return NpyArray{.type = std::string(descr->substr(1, 3)),
+  // Only plain types have one text between quotes.
+  const std::string_view type = descr->starts_with('\'') ? descr->substr(1, descr->find('\'', 1) - 1) : *descr;
+  return NpyArray{.type = std::string(type),
                   .rows = shape.size() == 2 ? shape[0] : 1,
                   .columns = shape.back(),
                   .values = parts.values};
@@ -112,6 +115,8 @@ arrow::Result<uint64_t> CountValues(const NpyArray& array, uint64_t value_size, 
 }
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return ArgumentError(path, ": a folder, not an npy file");
   ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(path));
   ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
   return file->Read(size);

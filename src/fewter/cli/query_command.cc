@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fewter/cli/cache_choice.h"
+#include "fewter/cli/choice_option.h"
 #include "fewter/cli/commands.h"
 #include "fewter/cli/npy.h"
 #include "fewter/cli/stats_output.h"
@@ -142,11 +143,11 @@ void AddQueryCommand(CLI::App* app, Action* action) {
                       "Take this many times K rows from the index and order them by exact distances");
   command->add_option("--distance-from", options->request.distance_from, "Only rows at this distance or farther");
   command->add_option("--distance-below", options->request.distance_below, "Only rows nearer than this");
-  command->add_option("--metric", options->request.metric, "l2, cosine, dot or hamming [the index's]")
-      ->transform(CLI::CheckedTransformer(MetricNames()));
-  command->add_option("--approx-mode", options->request.approx_mode, "normal, fast or accurate estimates (RaBitQ)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, ApproxMode>{
-          {"normal", ApproxMode::kNormal}, {"fast", ApproxMode::kFast}, {"accurate", ApproxMode::kAccurate}}));
+  AddChoice(command, "--metric", &options->request.metric, MetricNames(), "How distances are measured [the index's]");
+  AddChoice(command, "--approx-mode", &options->request.approx_mode,
+            std::map<std::string, ApproxMode>{
+                {"normal", ApproxMode::kNormal}, {"fast", ApproxMode::kFast}, {"accurate", ApproxMode::kAccurate}},
+            "How good estimates of RaBitQ are [normal]");
   command->add_option("--query-parallelism", options->request.query_parallelism,
                       "Threads that search partitions; -1 for one a processor [1]");
   command->add_flag("--exact{false}", options->request.use_index, "Compare every row instead of asking an index");

@@ -8,7 +8,11 @@ arrow::Result<std::shared_ptr<const lance::FragmentReuse>> GetFragmentReuse(cons
   if (!manifest.fragment_reuse) return nullptr;
   const lance::FragmentReuseIndex& index = *manifest.fragment_reuse;
   // What the manifest has itself need not be looked for anywhere else.
-  if (index.details.path.empty()) return lance::ReadFragmentReuse(store, index);
+  if (index.details.path.empty()) {
+    auto reuse = lance::ReadFragmentReuse(store, index);
+    if (reuse.ok()) return reuse;
+    return reuse.status().WithMessage(store.identity(), "/", manifest.path, ": ", reuse.status().message());
+  }
   return cache.Child("index").Child(index.uuid.ToString()).GetOrLoad(FragmentReuseKey{}, [&] {
     return lance::ReadFragmentReuse(store, index);
   });

@@ -13,7 +13,11 @@ arrow::Result<std::vector<uint64_t>> RowIdsOfFragment(const lance::ObjectStore& 
                                                       const lance::Fragment& fragment) {
   std::vector<uint64_t> ids;
   if (manifest.has_stable_row_ids()) {
-    ARROW_ASSIGN_OR_RAISE(ids, lance::ReadRowIds(store, fragment));
+    auto stable = lance::ReadRowIds(store, fragment);
+    if (!stable.ok()) {
+      return stable.status().WithMessage(store.identity(), "/", manifest.path, ": ", stable.status().message());
+    }
+    ids = *std::move(stable);
   } else {
     ids.resize(fragment.physical_rows);
     std::iota(ids.begin(), ids.end(), fragment.id << 32);

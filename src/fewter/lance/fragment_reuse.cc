@@ -236,9 +236,8 @@ arrow::Result<std::shared_ptr<const FragmentReuse>> ReadFragmentReuse(const Obje
     ARROW_ASSIGN_OR_RAISE(message, file->Read(location.range));
   }
   auto reuse = FragmentReuse::Parse(std::move(message));
-  if (reuse.ok()) return reuse;
-  return reuse.status().WithMessage(store.identity(), location.path.empty() ? "" : "/", location.path, ": ",
-                                    reuse.status().message());
+  if (reuse.ok() || location.path.empty()) return reuse;
+  return reuse.status().WithMessage(store.identity(), "/", location.path, ": ", reuse.status().message());
 }
 
 }  // namespace fewter::lance

@@ -400,7 +400,8 @@ arrow::Status NoManifests(const ObjectStore& store) {
     return arrow::Status::NotImplemented(store.identity(), ": keeps its only manifest in _latest.manifest, as Lance ",
                                          "did before it had versions");
   }
-  return arrow::Status::KeyError(store.identity(), ": is not a Lance dataset, it has no manifests in ",
+  return arrow::Status::KeyError(store.identity(),
+                                 ": is not a Lance dataset: there is no such folder, or it has no manifests in ",
                                  kVersionsFolder);
 }
 

@@ -157,7 +157,7 @@ arrow::Result<std::vector<uint64_t>> ReadAndParse(const ObjectStore& store, cons
 arrow::Result<std::vector<uint64_t>> ReadRowIds(const ObjectStore& store, const Fragment& fragment) {
   auto ids = ReadAndParse(store, fragment);
   if (ids.ok()) return ids;
-  return ids.status().WithMessage(store.identity(), ": fragment ", fragment.id, ": ", ids.status().message());
+  return ids.status().WithMessage("fragment ", fragment.id, ": ", ids.status().message());
 }
 
 arrow::Result<std::vector<uint64_t>> ParseRowIdSequence(std::string_view bytes, uint64_t expected_rows) {

@@ -218,7 +218,7 @@ class StoredFile final : public ReadableFile {
 }  // namespace
 
 arrow::Status NotFoundError(const std::string& full_path) {
-  return arrow::internal::IOErrorFromErrno(ENOENT, full_path, ": there is no such file");
+  return arrow::internal::IOErrorFromErrno(ENOENT, full_path, ": No such file or directory");
 }
 
 arrow::Status StoreAccess::Send(const IoEvent& request,

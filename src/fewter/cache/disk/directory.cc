@@ -33,7 +33,9 @@ std::string MarkerText() {
 arrow::Status CheckMarker(FileSystem* files, const std::string& path) {
   const std::string marker = Join(path, kMarkerName);
   ARROW_ASSIGN_OR_RAISE(const FileStatus status, files->Stat(marker));
-  if (status.bytes == 0) return arrow::internal::IOErrorFromErrno(ENOENT, "'", marker, "' is empty");
+  if (status.bytes == 0)
+    return arrow::internal::IOErrorFromErrno(ENOENT, "'", marker,
+                                             "' is empty; the next process that caches there writes it again");
   constexpr uint64_t kLongest = 100;
   ARROW_ASSIGN_OR_RAISE(const auto bytes, files->Read(marker, 0, std::min(status.bytes, kLongest)));
   const std::string text = bytes->ToString();
@@ -43,10 +45,12 @@ arrow::Status CheckMarker(FileSystem* files, const std::string& path) {
   }
   if (version > kDirectoryVersion) {
     return arrow::Status::Invalid("disk cache '", path, "': the directory has format ", version,
-                                  ", of a newer release; this one knows format ", kDirectoryVersion);
+                                  ", of a newer release; this one knows format ", kDirectoryVersion,
+                                  ": choose another folder, or remove this one");
   }
   if (text != MarkerText()) {
-    return arrow::Status::Invalid("disk cache '", path, "': ", kMarkerName, " does not say which format this is");
+    return arrow::Status::Invalid("disk cache '", path, "': ", kMarkerName,
+                                  " does not say which format this is; if nothing else is in the folder, remove it, and it is made anew");
   }
   return arrow::Status::OK();
 }

@@ -2,6 +2,7 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "fewter/cache/query.h"
@@ -19,12 +20,20 @@ constexpr size_t kGroupsPerThread = 4;
 constexpr size_t kMaxQueriesTogether = 128;
 /// Partitions that are held at once by such queries.
 constexpr size_t kPartitionsTogether = 16;
+
+/// Of doubles in doubles, since floats cannot hold the squares of some that are not far out at all.
+float LengthOf(const std::vector<float>& query, ElementType type) {
+  if (type != ElementType::kFloat64) return std::sqrt(simd::NormSquared(query.data(), query.size()));
+  const auto add = [](double sum, float value) { return sum + double{value} * double{value}; };
+  return static_cast<float>(std::sqrt(std::accumulate(query.begin(), query.end(), 0.0, add)));
+}
+
 /// As it is compared with the rows: of the column's type, and of length 1 for cosine.
 std::vector<float> Prepared(const float* query, const IvfIndexState& state) {
   std::vector<float> prepared(query, query + state.model->dimension());
   RoundTo(state.element_type, prepared);
   if (state.metric != Metric::kCosine) return prepared;
-  const float norm = std::sqrt(simd::NormSquared(prepared.data(), prepared.size()));
+  const float norm = LengthOf(prepared, state.element_type);
   for (float& value : prepared) value /= norm;
   RoundTo(state.element_type, prepared);
   return prepared;
