@@ -107,7 +107,7 @@ def beside_pylance(families: dict) -> list[str]:
             if theirs and ours:
                 lines.append(f"| {name} | {theirs['p50_us']:,.0f} µs | {ours['p50_us']:,.0f} µs "
                              f"| {theirs['p99_us']:,.0f} µs | {ours['p99_us']:,.0f} µs "
-                             f"| {theirs['p50_us'] / ours['p50_us']:.2g} |")
+                             f"| {theirs['p50_us'] / ours['p50_us']:.1f} |")
     return lines
 
 
