@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""One query by two threads, and a batch of queries in one call by one and by two, ours beside FAISS: a table in Markdown,
-which is left in WORK_FOLDER/batches.md.
+"""One query by two threads, and a batch of queries in one call by one and by two, ours beside FAISS: a table in
+Markdown, which is left in WORK_FOLDER/batches.md.
 
     bench/search/batches.py WORK_FOLDER [DATA_FOLDER] [--families flat,pq8,…] [--rounds N]
 

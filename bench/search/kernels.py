@@ -17,8 +17,8 @@ WANTED = r"^(L2|Dot|Cosine|Hamming|SketchProducts)(/[a-z0-9]+)?/384/300000$"
 
 
 def main() -> None:
-    command = [BINARY, f"--benchmark_filter={WANTED}", f"--benchmark_repetitions={REPETITIONS}", "--benchmark_min_time=0.1",
-               "--benchmark_format=json"]
+    command = [BINARY, f"--benchmark_filter={WANTED}", f"--benchmark_repetitions={REPETITIONS}",
+               "--benchmark_min_time=0.1", "--benchmark_format=json"]
     results = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     lines = ["| kernel, 300,000 rows of 384 elements | GB/s | of what memory allows |", "| --- | ---: | ---: |"]
     for result in results["benchmarks"]:

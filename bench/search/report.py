@@ -135,8 +135,8 @@ def mapped(families: dict) -> list[str]:
             on_heap = engines.get(engine.removesuffix(", mapped"), {})
             for effort in sorted(effort for effort, threads in points if threads == 1 and "mapped" in engine):
                 heap, maps = on_heap[effort, 1], points[effort, 1]
-                lines.append(f"| {engine.split()[1].rstrip(',')} | {effort_of(family)} {effort} | {heap['p50_us']:,.1f} µs "
-                             f"| {maps['p50_us']:,.1f} µs | {maps['qps'] / heap['qps']:.2f} |")
+                lines.append(f"| {engine.split()[1].rstrip(',')} | {effort_of(family)} {effort} "
+                             f"| {heap['p50_us']:,.1f} µs | {maps['p50_us']:,.1f} µs | {maps['qps'] / heap['qps']:.2f} |")
     return lines
 
 

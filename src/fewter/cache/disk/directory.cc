@@ -49,8 +49,9 @@ arrow::Status CheckMarker(FileSystem* files, const std::string& path) {
                                   ": choose another folder, or remove this one");
   }
   if (text != MarkerText()) {
-    return arrow::Status::Invalid("disk cache '", path, "': ", kMarkerName,
-                                  " does not say which format this is; if nothing else is in the folder, remove it, and it is made anew");
+    return arrow::Status::Invalid(
+        "disk cache '", path, "': ", kMarkerName,
+        " does not say which format this is; if nothing else is in the folder, remove it, and it is made anew");
   }
   return arrow::Status::OK();
 }
