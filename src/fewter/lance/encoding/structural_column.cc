@@ -4,6 +4,7 @@
 
 #include <arrow/array/data.h>
 #include <arrow/array/util.h>
+#include <arrow/type_traits.h>
 
 #include "fewter/lance/encoding/column_reader_internal.h"
 #include "fewter/util/bytes.h"
