@@ -52,6 +52,7 @@ class ByteCacheOnCache final : public lance::ByteCache {
                                                                              const std::vector<size_t>& absent,
                                                                              const Loader& load) {
     std::vector<lance::ByteRange> ranges;
+    ranges.reserve(absent.size());
     for (const size_t i : absent) ranges.push_back(pieces[i]);
     const auto read = load(ranges);
     std::vector<arrow::Result<std::shared_ptr<const CachedBytes>>> loaded;

@@ -166,6 +166,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowReader::Read(const lance::
       if (name == kRowId) {
         ARROW_ASSIGN_OR_RAISE(ids, RowIdsOfFragment(*store_, *manifest_, fragment));
       }
+      numbers.reserve(offsets.size());
       for (const uint64_t offset : offsets) {
         numbers.push_back(name == kRowId ? ids[offset] : fragment.id << 32 | offset);
       }

@@ -537,7 +537,7 @@ std::string PathOf(const std::vector<Field>& fields, size_t position) {
     const auto parent =
         std::find_if(fields.begin(), field, [&](const Field& one) { return one.id == field->parent_id; });
     if (parent == field || parent->logical_type != "struct") return "";
-    path = Quoted(parent->name) + "." + path;
+    path.insert(0, Quoted(parent->name) + ".");
     field = parent;
   }
   return path;

@@ -63,7 +63,8 @@ bool IsNotFound(const arrow::Status& status) {
   return arrow::internal::ErrnoFromStatus(status) == ENOENT;
 }
 
-arrow::Result<std::shared_ptr<ObjectStore>> ObjectStore::Open(const std::string& uri, ObjectStoreOptions options) {
+arrow::Result<std::shared_ptr<ObjectStore>> ObjectStore::Open(const std::string& uri,
+                                                              const ObjectStoreOptions& options) {
   if (uri.empty()) return arrow::Status::Invalid("the location of a dataset is empty");
   if (!IsUri(uri)) return Make(std::make_shared<arrow::fs::LocalFileSystem>(), uri, options);
   ARROW_ASSIGN_OR_RAISE(auto opened, OpenFileSystem(uri, options.storage_options));

@@ -87,7 +87,8 @@ class ObjectStore {
  public:
   /// Opens a plain path, absolute or not, or a URI that OpenFileSystem knows. No request is made, so a folder that does
   /// not exist is no error yet.
-  static arrow::Result<std::shared_ptr<ObjectStore>> Open(const std::string& uri, ObjectStoreOptions options = {});
+  static arrow::Result<std::shared_ptr<ObjectStore>> Open(const std::string& uri,
+                                                          const ObjectStoreOptions& options = {});
   /// Opens the folder `root` (a path of that file system, no URI) of a file system that the caller made.
   static std::shared_ptr<ObjectStore> Make(std::shared_ptr<arrow::fs::FileSystem> fs, std::string root,
                                            const ObjectStoreOptions& options = {}, const RetryPolicy& retry = {});

@@ -55,7 +55,8 @@ TEST_P(SelectTest, LimitDoesNotCountNaN) {
   EXPECT_EQ(LimitForAtLeast(values.data(), values.size(), 1), std::numeric_limits<float>::infinity());
   values[3] = 7;
   values[199] = -std::numeric_limits<float>::infinity();
-  EXPECT_EQ(LimitForAtLeast(values.data(), values.size(), 1), -std::numeric_limits<float>::infinity());
+  // Of emulated vectors, which know no maximum below the least finite number, that is the limit.
+  EXPECT_LE(LimitForAtLeast(values.data(), values.size(), 1), std::numeric_limits<float>::lowest());
   EXPECT_EQ(LimitForAtLeast(values.data(), values.size(), 2), 7);
   EXPECT_EQ(LimitForAtLeast(values.data(), values.size(), 3), std::numeric_limits<float>::infinity());
 }

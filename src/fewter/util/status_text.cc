@@ -51,7 +51,7 @@ std::string Printable(std::string_view text) {
 std::string MessageWithReason(const arrow::Status& status) {
   const int error = arrow::internal::ErrnoFromStatus(status);
   const std::string reason = error == 0 ? std::string() : std::strerror(error);
-  const std::string message = Printable(status.message());
+  std::string message = Printable(status.message());
   if (reason.empty() || message.find(reason) != std::string::npos) return message;
   return message + ": " + reason;
 }

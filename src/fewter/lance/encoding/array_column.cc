@@ -140,8 +140,8 @@ class StructRead : public NodeRead {
       fields.push_back(tree_.children[i].field->WithType(child->type));
       children.push_back(std::move(child));
     }
-    return arrow::ArrayData::Make(arrow::struct_(std::move(fields)), static_cast<int64_t>(length_), {nullptr},
-                                  std::move(children), 0);
+    return arrow::ArrayData::Make(arrow::struct_(fields), static_cast<int64_t>(length_), {nullptr}, std::move(children),
+                                  0);
   }
 
  private:

@@ -263,9 +263,7 @@ class DictionaryRead : public SliceRead {
     ColumnBuilder indices(index_type, {false});
     ARROW_RETURN_NOT_OK(indices_.Decode(&indices));
     ARROW_ASSIGN_OR_RAISE(const auto decoded, indices.FinishValues());
-    const arrow::Status appended =
-        WithWord(encoding_.indices.bits, [&](auto word) { return Gather<decltype(word)>(*decoded, out); });
-    return appended;
+    return WithWord(encoding_.indices.bits, [&](auto word) { return Gather<decltype(word)>(*decoded, out); });
   }
 
  private:

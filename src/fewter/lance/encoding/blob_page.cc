@@ -60,7 +60,7 @@ std::vector<ByteRange> OpeningRanges(const BlobLayout& layout, const PageMetadat
 
 arrow::Result<std::shared_ptr<const PageReader>> OpenBlobPage(const BlobLayout& layout, const PageMetadata& page,
                                                               const ValueType& type, Buffers opening) {
-  if (type.bits() != 8 * kDescriptorBytes || layout.levels.values_per_row() != 1) {
+  if (type.bits() != uint64_t{8} * kDescriptorBytes || layout.levels.values_per_row() != 1) {
     return arrow::Status::Invalid("blobs in a column of type ", type.ToArrow()->ToString());
   }
   const PageLayout inner = std::visit([](const auto& kind) { return PageLayout(kind); }, *layout.inner);

@@ -230,9 +230,10 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnBuilder::FinishVariable()
     offsets = arrow::Buffer::FromVector(std::move(narrow));
   }
   const int64_t nulls = value_validity().null_count();
-  auto data =
-      arrow::ArrayData::Make(type_.members.empty() ? type_.primitive : arrow::large_binary(),
-                             static_cast<int64_t>(num_values_), {value_validity().Finish(), offsets, bytes}, nulls);
+  auto validity = value_validity().Finish();
+  auto data = arrow::ArrayData::Make(type_.members.empty() ? type_.primitive : arrow::large_binary(),
+                                     static_cast<int64_t>(num_values_),
+                                     {std::move(validity), std::move(offsets), std::move(bytes)}, nulls);
   if (id == arrow::Type::STRING) ARROW_RETURN_NOT_OK(arrow::StringArray(data).ValidateUTF8());
   if (id == arrow::Type::LARGE_STRING) ARROW_RETURN_NOT_OK(arrow::LargeStringArray(data).ValidateUTF8());
   return data;

@@ -70,13 +70,13 @@ class ColumnCounter {
   const FileVersion version_;
 };
 
-ValueType StructOf(arrow::FieldVector fields) {
+ValueType StructOf(const arrow::FieldVector& fields) {
   ValueType type;
   for (const auto& field : fields) {
     type.members.emplace_back();
     type.members.back().primitive = field->type();
   }
-  type.primitive = arrow::struct_(std::move(fields));
+  type.primitive = arrow::struct_(fields);
   return type;
 }
 
@@ -163,7 +163,7 @@ class TreeBuilder {
       members.push_back(arrow::field(fields_[child].name, member.ToArrow(), fields_[child].nullable));
       type.members.push_back(std::move(member));
     }
-    type.primitive = arrow::struct_(std::move(members));
+    type.primitive = arrow::struct_(members);
     return type;
   }
 
@@ -177,7 +177,7 @@ class TreeBuilder {
     if (tree->kind == Kind::kStruct) {
       arrow::FieldVector members;
       for (const FieldTree& child : tree->children) members.push_back(child.field);
-      return arrow::struct_(std::move(members));
+      return arrow::struct_(members);
     }
     if (tree->children.size() != 1) return WrongChildren(field, *tree);
     const FieldTree& item = tree->children[0];

@@ -209,16 +209,15 @@ class Assembler {
       buffers.push_back(std::move(offsets));
     }
     ARROW_RETURN_NOT_OK(CheckMap(tree, children));
-    return arrow::ArrayData::Make(TypeOf(tree, std::move(fields)), length, std::move(buffers), std::move(children),
-                                  nulls);
+    return arrow::ArrayData::Make(TypeOf(tree, fields), length, std::move(buffers), std::move(children), nulls);
   }
 
  private:
   /// The tree's type, but with what the pages know of floats.
-  static std::shared_ptr<arrow::DataType> TypeOf(const FieldTree& tree, arrow::FieldVector fields) {
+  static std::shared_ptr<arrow::DataType> TypeOf(const FieldTree& tree, const arrow::FieldVector& fields) {
     switch (tree.kind) {
       case FieldTree::Kind::kStruct:
-        return arrow::struct_(std::move(fields));
+        return arrow::struct_(fields);
       case FieldTree::Kind::kLargeList:
         return arrow::large_list(fields[0]);
       case FieldTree::Kind::kMap:

@@ -102,10 +102,12 @@ IvfIndex::Partitions IvfIndex::FindPartitions(const std::vector<PartitionKey>& k
 
 IvfIndex::LoadedPartitions IvfIndex::LoadPartitions(const std::vector<uint32_t>& partitions) const {
   std::vector<PartitionKey> keys;
+  keys.reserve(partitions.size());
   for (const uint32_t i : partitions) keys.push_back({i});
   LoadedPartitions loaded =
       cache_.LoadMany(std::span<const PartitionKey>(keys), [&](const std::vector<size_t>& places) {
         std::vector<uint32_t> mine;
+        mine.reserve(places.size());
         for (const size_t place : places) mine.push_back(partitions[place]);
         return ReadPartitions(mine);
       });
@@ -144,6 +146,7 @@ IvfIndex::Partitions IvfIndex::GetPartitions(const std::vector<uint32_t>& wanted
   }
   if (absent.empty()) return partitions;
   std::vector<uint32_t> numbers;
+  numbers.reserve(absent.size());
   for (const size_t place : absent) numbers.push_back(wanted[place]);
   LoadedPartitions loaded = LoadPartitions(numbers);
   for (size_t i = 0; i < absent.size(); ++i) {
