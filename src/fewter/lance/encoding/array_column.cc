@@ -196,7 +196,7 @@ class ListRead : public NodeRead {
     const bool large = tree_.kind == FieldTree::Kind::kLargeList;
     ARROW_ASSIGN_OR_RAISE(auto offsets, layer_.FinishOffsets(large));
     const auto item_field = tree_.children[0].field->WithType(items->type);
-    return arrow::ArrayData::Make(large ? arrow::large_list(item_field) : arrow::list(item_field), length,
+    return arrow::ArrayData::Make(NestedType(tree_, {item_field}), length,
                                   {layer_.validity().Finish(), std::move(offsets)}, {std::move(items)}, nulls);
   }
 

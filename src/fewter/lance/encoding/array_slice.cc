@@ -6,6 +6,7 @@
 #include <arrow/array/array_binary.h>
 
 #include "fewter/lance/encoding/block_internal.h"
+#include "fewter/lance/encoding/raw_bytes_internal.h"
 #include "fewter/lance/encoding/words_internal.h"
 #include "fewter/util/bytes.h"
 
@@ -15,18 +16,6 @@ namespace {
 /// A page of nulls can claim any number of rows without a byte to back them; this is the most that one read of it
 /// yields.
 constexpr uint64_t kMaxNullBytes = uint64_t{256} << 20;
-
-using Bytes = std::span<const uint8_t>;
-
-Bytes BytesOf(const arrow::Buffer& buffer) {
-  return {buffer.data(), static_cast<size_t>(buffer.size())};
-}
-
-/// `bytes` begins with the byte that `first_bit` is in.
-bool BitAt(const arrow::Buffer& bytes, uint64_t first_bit, uint64_t i) {
-  const uint64_t bit = first_bit % 8 + i;
-  return (bytes.data()[bit / 8] >> (bit % 8) & 1) != 0;
-}
 
 class PlainRead : public SliceRead {
  public:
@@ -69,8 +58,7 @@ class PlainRead : public SliceRead {
     if (encoding_.all_null) return AppendNulls(out);
     size_t next = 0;
     if (encoding_.validity) {
-      const arrow::Buffer& bits = *bytes_[next++];
-      for (uint64_t i = 0; i < rows_.length; ++i) out->value_validity().Append(BitAt(bits, rows_.start, i));
+      out->value_validity().AppendBits(bytes_[next++]->data(), rows_.start % 8, rows_.length);
     } else {
       out->value_validity().Append(true, rows_.length);
     }
@@ -102,13 +90,7 @@ class PlainRead : public SliceRead {
       return arrow::Status::Invalid("a page of ", rows_.length, " nulls of ", out->value_bytes(),
                                     " bytes, more than the ", kMaxNullBytes, " bytes allowed");
     }
-    if (out->type().is_variable()) {
-      for (uint64_t i = 0; i < rows_.length; ++i) ARROW_RETURN_NOT_OK(out->AppendNothing());
-      return arrow::Status::OK();
-    }
-    ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(rows_.length));
-    if (rows_.length > 0) std::memset(to, 0, rows_.length * out->value_bytes());
-    return arrow::Status::OK();
+    return out->AppendNothing(rows_.length);
   }
 
   arrow::Status AppendValues(ColumnBuilder* out) const {
@@ -116,8 +98,8 @@ class PlainRead : public SliceRead {
     const std::shared_ptr<arrow::Buffer>& values = bytes_.back();
     if (encoding_.element_bits != 1) return out->AppendValues(values);
     ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(rows_.length));
-    const uint64_t first_bit = rows_.start * encoding_.bits;
-    for (uint64_t i = 0; i < rows_.length * encoding_.bits; ++i) to[i] = BitAt(*values, first_bit, i) ? 1 : 0;
+    // The bytes begin with the one that the first bit is in.
+    SpreadBits(values->data(), rows_.start * encoding_.bits % 8, rows_.length * encoding_.bits, to);
     return arrow::Status::OK();
   }
 

@@ -6,17 +6,12 @@
 #include <utility>
 
 #include "fewter/lance/encoding/bit_packing_internal.h"
+#include "fewter/lance/encoding/raw_bytes_internal.h"
 #include "fewter/lance/encoding/run_length_internal.h"
 #include "fewter/util/bytes.h"
 
 namespace fewter::lance {
 namespace {
-
-using Bytes = std::span<const uint8_t>;
-
-Bytes BytesOf(const arrow::Buffer& buffer) {
-  return {buffer.data(), static_cast<size_t>(buffer.size())};
-}
 
 arrow::Status CheckHolds(Bytes bytes, uint64_t value_bits, uint64_t count) {
   uint64_t bits = 0;
@@ -32,10 +27,7 @@ arrow::Status CopyPlain(Bytes bytes, uint64_t value_bits, bool is_bits, uint64_t
   ARROW_RETURN_NOT_OK(CheckHolds(bytes, value_bits, count));
   if (range.length == 0) return arrow::Status::OK();
   if (is_bits) {
-    for (uint64_t i = 0; i < range.length * value_bits; ++i) {
-      const uint64_t bit = range.start * value_bits + i;
-      out[i] = (bytes[bit / 8] >> (bit % 8)) & 1;
-    }
+    SpreadBits(bytes.data(), range.start * value_bits, range.length * value_bits, out);
     return arrow::Status::OK();
   }
   const uint64_t width = value_bits / 8;

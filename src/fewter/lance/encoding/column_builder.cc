@@ -16,6 +16,19 @@
 #include "fewter/util/bytes.h"
 
 namespace fewter::lance {
+namespace {
+
+/// Offsets as an array of this type has them; `too_many` says what is wrong if they do not fit.
+arrow::Result<std::shared_ptr<arrow::Buffer>> OffsetsOf(std::vector<int64_t> offsets, bool large,
+                                                        const char* too_many) {
+  if (large) return arrow::Buffer::FromVector(std::move(offsets));
+  if (offsets.back() > std::numeric_limits<int32_t>::max()) return arrow::Status::Invalid(too_many);
+  std::vector<int32_t> narrow(offsets.size());
+  std::transform(offsets.begin(), offsets.end(), narrow.begin(), [](int64_t o) { return static_cast<int32_t>(o); });
+  return arrow::Buffer::FromVector(std::move(narrow));
+}
+
+}  // namespace
 
 void ValidityBuilder::Append(bool valid, uint64_t count) {
   if (valid && bits_.empty()) {
@@ -30,19 +43,17 @@ void ValidityBuilder::Append(bool valid, uint64_t count) {
   if (!valid) null_count_ += static_cast<int64_t>(count);
 }
 
+void ValidityBuilder::AppendBits(const uint8_t* bits, uint64_t first, uint64_t count) {
+  for (uint64_t i = first; i < first + count; ++i) Append(arrow::bit_util::GetBit(bits, i));
+}
+
 std::shared_ptr<arrow::Buffer> ValidityBuilder::Finish() {
   if (null_count_ == 0) return nullptr;
   return arrow::Buffer::FromVector(std::move(bits_));
 }
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> LayerBuilder::FinishOffsets(bool large) {
-  if (large) return arrow::Buffer::FromVector(std::move(offsets_));
-  if (offsets_.back() > std::numeric_limits<int32_t>::max()) {
-    return arrow::Status::Invalid("lists of more than 2^31 items in one array");
-  }
-  std::vector<int32_t> narrow(offsets_.size());
-  std::transform(offsets_.begin(), offsets_.end(), narrow.begin(), [](int64_t o) { return static_cast<int32_t>(o); });
-  return arrow::Buffer::FromVector(std::move(narrow));
+  return OffsetsOf(std::move(offsets_), large, "lists of more than 2^31 items in one array");
 }
 
 ColumnBuilder::ColumnBuilder(ValueType type, const std::vector<bool>& lists)
@@ -124,10 +135,15 @@ void ColumnBuilder::FinishBytes(uint64_t count) {
   ++num_values_;
 }
 
-arrow::Status ColumnBuilder::AppendNothing() {
-  if (is_variable_) return AppendBytes({});
-  ARROW_ASSIGN_OR_RAISE(uint8_t * out, ExtendValues(1));
-  std::memset(out, 0, value_bytes_);
+arrow::Status ColumnBuilder::AppendNothing(uint64_t count) {
+  if (is_variable_) {
+    const uint64_t end = ends_.empty() ? 0 : ends_.back();
+    ends_.insert(ends_.end(), count, end);
+    num_values_ += count;
+    return arrow::Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(uint8_t * out, ExtendValues(count));
+  if (count > 0) std::memset(out, 0, count * value_bytes_);
   return arrow::Status::OK();
 }
 
@@ -163,7 +179,7 @@ void ColumnBuilder::AppendItemValidity(size_t depth, const uint8_t* bits, uint64
   for (size_t i = 0; i <= depth; ++i) items *= static_cast<uint64_t>(type_.dimensions[i]);
   ValidityBuilder& validity = item_validity_[depth];
   validity.Append(true, (num_values_ - count) * items - validity.length());
-  for (uint64_t i = first_bit; i < first_bit + count * items; ++i) validity.Append((bits[i / 8] >> (i % 8) & 1) != 0);
+  validity.AppendBits(bits, first_bit, count * items);
 }
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> ColumnBuilder::FinishFixed() {
@@ -214,21 +230,13 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnBuilder::FinishVariable()
   if (bytes == nullptr) {
     ARROW_ASSIGN_OR_RAISE(bytes, arrow::AllocateBuffer(0));
   }
-  std::vector<uint64_t> starts(ends_.size() + 1);
-  std::copy(ends_.begin(), ends_.end(), starts.begin() + 1);
+  std::vector<int64_t> starts(ends_.size() + 1);
+  std::transform(ends_.begin(), ends_.end(), starts.begin() + 1,
+                 [](uint64_t end) { return static_cast<int64_t>(end); });
   const auto id = type_.primitive->id();
   const bool large = !type_.members.empty() || arrow::is_large_binary_like(id);
-  std::shared_ptr<arrow::Buffer> offsets;
-  if (large) {
-    offsets = arrow::Buffer::FromVector(std::move(starts));
-  } else {
-    if (starts.back() > static_cast<uint64_t>(std::numeric_limits<int32_t>::max())) {
-      return arrow::Status::Invalid("values of more than 2^31 bytes in one array");
-    }
-    std::vector<int32_t> narrow(starts.size());
-    std::transform(starts.begin(), starts.end(), narrow.begin(), [](uint64_t o) { return static_cast<int32_t>(o); });
-    offsets = arrow::Buffer::FromVector(std::move(narrow));
-  }
+  ARROW_ASSIGN_OR_RAISE(auto offsets,
+                        OffsetsOf(std::move(starts), large, "values of more than 2^31 bytes in one array"));
   const int64_t nulls = value_validity().null_count();
   auto validity = value_validity().Finish();
   auto data = arrow::ArrayData::Make(type_.members.empty() ? type_.primitive : arrow::large_binary(),

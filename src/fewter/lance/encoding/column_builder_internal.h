@@ -17,6 +17,8 @@ namespace fewter::lance {
 class ValidityBuilder {
  public:
   void Append(bool valid, uint64_t count = 1);
+  /// The bits [first, first + count).
+  void AppendBits(const uint8_t* bits, uint64_t first, uint64_t count);
   uint64_t length() const { return length_; }
   int64_t null_count() const { return null_count_; }
   /// The bitmap, or null if all are valid.
@@ -83,8 +85,8 @@ class ColumnBuilder {
   void FinishBytes(uint64_t count);
   /// The next value as it is; it may have a fixed width, too. Invalid if it does not have this width.
   arrow::Status AppendBytes(std::span<const uint8_t> value);
-  /// A value for where there is none: no bytes, or zeros.
-  arrow::Status AppendNothing();
+  /// Values for where there are none: no bytes, or zeros.
+  arrow::Status AppendNothing(uint64_t count = 1);
   /// The next values, whose bytes follow one another: `ends` are where each ends in `bytes`, and they have been
   /// checked.
   arrow::Status AppendBytes(std::span<const uint64_t> ends, std::span<const uint8_t> bytes);

@@ -59,16 +59,12 @@ class ConstantPage : public PageReader {
                                     kMaxConstantBytes, " bytes allowed");
     }
     if (out->type().is_empty()) return arrow::Status::OK();
+    if (!value_) return out->AppendNothing(count);
     if (out->type().is_variable()) {
-      const std::span<const uint8_t> value = value_ ? std::span<const uint8_t>(*value_) : std::span<const uint8_t>();
-      for (uint64_t i = 0; i < count; ++i) ARROW_RETURN_NOT_OK(out->AppendBytes(value));
+      for (uint64_t i = 0; i < count; ++i) ARROW_RETURN_NOT_OK(out->AppendBytes(*value_));
       return arrow::Status::OK();
     }
     ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(count));
-    if (!value_) {
-      if (count > 0) std::memset(to, 0, count * out->value_bytes());
-      return arrow::Status::OK();
-    }
     for (uint64_t i = 0; i < count; ++i, to += value_->size()) std::memcpy(to, value_->data(), value_->size());
     return arrow::Status::OK();
   }

@@ -172,32 +172,25 @@ class TreeBuilder {
                                   " children");
   }
 
+  /// The type of a tree whose children have been built, of which those of lists must be as they should.
   static arrow::Result<std::shared_ptr<arrow::DataType>> TypeOf(const Field& field, FieldTree* tree) {
     using Kind = FieldTree::Kind;
-    if (tree->kind == Kind::kStruct) {
-      arrow::FieldVector members;
-      for (const FieldTree& child : tree->children) members.push_back(child.field);
-      return arrow::struct_(members);
+    arrow::FieldVector children;
+    for (const FieldTree& child : tree->children) children.push_back(child.field);
+    if (tree->kind != Kind::kStruct && children.size() != 1) return WrongChildren(field, *tree);
+    if (tree->kind == Kind::kMap) {
+      const FieldTree& item = tree->children[0];
+      if (item.kind != Kind::kStruct || item.children.size() != 2) return WrongChildren(field, *tree);
+      ARROW_RETURN_NOT_OK(arrow::MapType::Make(item.field));
     }
-    if (tree->children.size() != 1) return WrongChildren(field, *tree);
-    const FieldTree& item = tree->children[0];
-    switch (tree->kind) {
-      case Kind::kLargeList:
-        return arrow::large_list(item.field);
-      case Kind::kMap:
-        if (item.kind != Kind::kStruct || item.children.size() != 2) return WrongChildren(field, *tree);
-        return arrow::MapType::Make(item.field);
-      case Kind::kFixedSizeList: {
-        const std::string_view size = std::string_view(field.logical_type).substr(kFixedSizeListOfStructs.size());
-        const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), tree->list_size);
-        if (error != std::errc() || end != size.data() + size.size() || tree->list_size <= 0) {
-          return arrow::Status::Invalid("malformed type '", field.logical_type, "'");
-        }
-        return arrow::fixed_size_list(item.field, tree->list_size);
+    if (tree->kind == Kind::kFixedSizeList) {
+      const std::string_view size = std::string_view(field.logical_type).substr(kFixedSizeListOfStructs.size());
+      const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), tree->list_size);
+      if (error != std::errc() || end != size.data() + size.size() || tree->list_size <= 0) {
+        return arrow::Status::Invalid("malformed type '", field.logical_type, "'");
       }
-      default:
-        return arrow::list(item.field);
     }
+    return NestedType(*tree, children);
   }
 
   const std::vector<Field>& fields_;
@@ -206,6 +199,21 @@ class TreeBuilder {
 };
 
 }  // namespace
+
+std::shared_ptr<arrow::DataType> NestedType(const FieldTree& tree, const arrow::FieldVector& fields) {
+  switch (tree.kind) {
+    case FieldTree::Kind::kStruct:
+      return arrow::struct_(fields);
+    case FieldTree::Kind::kLargeList:
+      return arrow::large_list(fields[0]);
+    case FieldTree::Kind::kMap:
+      return std::make_shared<arrow::MapType>(fields[0]);
+    case FieldTree::Kind::kFixedSizeList:
+      return arrow::fixed_size_list(fields[0], tree.list_size);
+    default:
+      return arrow::list(fields[0]);
+  }
+}
 
 arrow::Result<LocatedField> LocateField(const FileMetadata& metadata, const std::string& path) {
   const std::vector<Field>& fields = metadata.fields();

@@ -44,6 +44,9 @@ struct FieldTree {
   bool is_list() const { return kind == Kind::kList || kind == Kind::kLargeList || kind == Kind::kMap; }
 };
 
+/// The type of a tree that is not one of values, with these fields in the place of its children's.
+std::shared_ptr<arrow::DataType> NestedType(const FieldTree& tree, const arrow::FieldVector& fields);
+
 /// A field, and how many structs are around it.
 struct LocatedField {
   FieldTree tree;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "fewter/lance/encoding/page_reader_internal.h"
+#include "fewter/lance/encoding/raw_bytes_internal.h"
 #include "fewter/util/bytes.h"
 
 /// Pages of wide values, one after the other, each behind its levels.
@@ -33,8 +34,6 @@ class ControlWord {
   uint32_t definition_mask_;
 };
 
-using Bytes = std::span<const uint8_t>;
-
 /// What follows the control word of a value of fixed width: the value, behind a bit for each of its items if these may
 /// be null.
 class FixedValue {
@@ -58,7 +57,7 @@ class FixedValue {
     if (value_bytes_ == 0) {
       std::memset(to, 0, out->value_bytes());
     } else if (is_bits_) {
-      for (uint64_t i = 0; i < out->value_bytes(); ++i) to[i] = value[i / 8] >> (i % 8) & 1;
+      SpreadBits(value, 0, out->value_bytes(), to);
     } else {
       std::memcpy(to, value, value_bytes_);
     }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "fewter/lance/encoding/page_reader_internal.h"
+#include "fewter/lance/encoding/raw_bytes_internal.h"
 #include "fewter/lance/encoding/words_internal.h"
 #include "fewter/util/bytes.h"
 
@@ -16,8 +17,6 @@ namespace {
 constexpr uint64_t kChunkAlignment = 8;
 /// The most that a chunk word can say, and any writer can be configured for.
 constexpr uint64_t kMaxChunkValues = uint64_t{1} << 15;
-
-using Bytes = std::span<const uint8_t>;
 
 /// Where the chunks of a page begin, in bytes, in values and in rows; each has an entry more than there are chunks.
 struct ChunkIndex {
@@ -295,10 +294,6 @@ class MiniBlockPage : public PageReader {
   const ChunkIndex index_;
   const std::optional<Dictionary> dictionary_;
 };
-
-Bytes BytesOf(const arrow::Buffer& buffer) {
-  return {buffer.data(), static_cast<size_t>(buffer.size())};
-}
 
 }  // namespace
 

@@ -209,26 +209,10 @@ class Assembler {
       buffers.push_back(std::move(offsets));
     }
     ARROW_RETURN_NOT_OK(CheckMap(tree, children));
-    return arrow::ArrayData::Make(TypeOf(tree, fields), length, std::move(buffers), std::move(children), nulls);
+    return arrow::ArrayData::Make(NestedType(tree, fields), length, std::move(buffers), std::move(children), nulls);
   }
 
  private:
-  /// The tree's type, but with what the pages know of floats.
-  static std::shared_ptr<arrow::DataType> TypeOf(const FieldTree& tree, const arrow::FieldVector& fields) {
-    switch (tree.kind) {
-      case FieldTree::Kind::kStruct:
-        return arrow::struct_(fields);
-      case FieldTree::Kind::kLargeList:
-        return arrow::large_list(fields[0]);
-      case FieldTree::Kind::kMap:
-        return std::make_shared<arrow::MapType>(fields[0]);
-      case FieldTree::Kind::kFixedSizeList:
-        return arrow::fixed_size_list(fields[0], tree.list_size);
-      default:
-        return arrow::list(fields[0]);
-    }
-  }
-
   /// Arrow has no null keys, and no null pairs of key and value.
   static arrow::Status CheckMap(const FieldTree& tree, const std::vector<std::shared_ptr<arrow::ArrayData>>& children) {
     if (tree.kind != FieldTree::Kind::kMap) return arrow::Status::OK();

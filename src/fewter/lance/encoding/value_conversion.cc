@@ -10,14 +10,13 @@
 #include <arrow/scalar.h>
 
 #include "fewter/lance/encoding/column_builder_internal.h"
+#include "fewter/lance/encoding/raw_bytes_internal.h"
 #include "fewter/util/bytes.h"
 
 /// From how values are stored to how Arrow arrays have them, where these differ.
 
 namespace fewter::lance {
 namespace {
-
-using Bytes = std::span<const uint8_t>;
 
 /// Cuts the fields of packed structs out of their bytes.
 class StructUnpacker {
