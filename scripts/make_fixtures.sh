@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Makes what the tests read, with pylance, under build/fixtures; again whenever a generator or the requirements change.
+# Makes what the tests read, with pylance, under build/fixtures; again whenever a generator, what it is made of
+# (tests/NAME_*.py) or the requirements change.
 set -euo pipefail
+shopt -s nullglob
 cd "$(dirname "$0")/.."
 root=$PWD/build/fixtures
 # Tiny indexes make pylance warn about every one.
@@ -12,7 +14,7 @@ for generator in tests/make_*_fixtures.py; do
   out=$root/${name}
   [ "$name" = lance_file ] && out=$root/lance_files
   [ "$name" = manifest ] && out=$root/manifests
-  stamp=$root/$name-$(cat "$generator" requirements-*.txt | cksum | cut -d' ' -f1).made
+  stamp=$root/$name-$(cat "$generator" tests/"$name"_*.py requirements-*.txt | cksum | cut -d' ' -f1).made
   if [ ! -f "$stamp" ]; then
     echo "making the fixtures of $generator"
     rm -rf "$out" "$root/$name-"*.made

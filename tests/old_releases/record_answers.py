@@ -19,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
 import lance  # noqa: E402
 import numpy as np  # noqa: E402
-from make_parity_fixtures import Fixtures  # noqa: E402
+from parity_recorder import ParityRecorder  # noqa: E402
 
 import single_file  # noqa: E402
 
@@ -43,7 +43,7 @@ def vectors_of(dataset) -> np.ndarray:
     return np.stack(column.to_numpy(zero_copy_only=False))
 
 
-class OldReleases(Fixtures):
+class OldReleases(ParityRecorder):
     def add(self, folder: pathlib.Path) -> None:
         own = json.loads((folder / "own.json").read_text())
         name, kind, bits, metric = folder.name, own["kind"], own["bits"], own["metric"]
