@@ -4,24 +4,6 @@
 
 namespace fewter {
 
-namespace {
-
-constinit thread_local CacheQuery* current [[gnu::tls_model("initial-exec")]] = nullptr;
-
-}  // namespace
-
-CacheQuery::Scope::Scope(CacheQuery* query) : outer_(current) {
-  current = query;
-}
-
-CacheQuery::Scope::~Scope() {
-  current = outer_;
-}
-
-CacheQuery* CacheQuery::Current() {
-  return current;
-}
-
 std::chrono::nanoseconds CacheQuery::remote_left() const {
   std::lock_guard lock(mutex_);
   return std::max(remote_left_, std::chrono::nanoseconds(0));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fewter/cache/stats.h"
+#include "fewter/util/work_context.h"
 
 /// What the caches do for one query: counted for it, and bounded in what it may wait for remote tiers.
 
@@ -21,9 +22,10 @@ struct QueryActivity {
 
 /// A query under way. While one is in scope on a thread, every backend that the thread uses counts into it, too, and
 /// remote backends take their time from its allowance. Without one, each remote operation has an allowance of its own.
+/// Passed on to threads that help (WorkContext).
 ///
 ///     CacheQuery query;
-///     CacheQuery::Scope scope(&query);      // on this thread; on others that work for the query, Scope again
+///     CacheQuery::Scope scope(&query);
 ///
 /// Thread safe. Must outlive its scopes.
 class CacheQuery {
@@ -36,17 +38,14 @@ class CacheQuery {
   class Scope {
    public:
     /// Null is allowed, and means no query.
-    explicit Scope(CacheQuery* query);
-    ~Scope();
-    Scope(const Scope&) = delete;
-    Scope& operator=(const Scope&) = delete;
+    explicit Scope(CacheQuery* query) : scope_(WorkContext::kCacheQuery, query) {}
 
    private:
-    CacheQuery* outer_;
+    WorkContext::Scope scope_;
   };
 
   /// The query in scope on this thread, or null.
-  static CacheQuery* Current();
+  static CacheQuery* Current() { return static_cast<CacheQuery*>(WorkContext::Get(WorkContext::kCacheQuery)); }
 
   /// How long a remote operation that starts now may take; never negative.
   std::chrono::nanoseconds remote_left() const;

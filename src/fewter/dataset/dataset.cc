@@ -107,14 +107,10 @@ Dataset::Dataset(std::shared_ptr<lance::ObjectStore> store, std::shared_ptr<cons
 
 arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(const std::string& uri, DatasetOptions options) {
   if (options.session == nullptr) options.session = Session::Make();
-  ARROW_ASSIGN_OR_RAISE(auto store, lance::ObjectStore::Open(uri, StoreOptions(options)));
+  ARROW_ASSIGN_OR_RAISE(auto store, lance::ObjectStore::Open(uri, {.storage_options = options.storage_options,
+                                                                   .io_executor = options.session->own_io_executor(),
+                                                                   .tracer = options.io_tracer}));
   return Open(std::move(store), std::move(options));
-}
-
-lance::ObjectStoreOptions Dataset::StoreOptions(const DatasetOptions& options) {
-  return {.storage_options = options.storage_options,
-          .io_executor = options.session == nullptr ? nullptr : options.session->own_io_executor(),
-          .tracer = options.io_tracer};
 }
 
 arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::ObjectStore> store,
@@ -122,14 +118,26 @@ arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::Obj
   if (options.session == nullptr) options.session = Session::Make();
   if (store->is_remote()) store = store->WithByteCache(MakeByteCache(*options.session, store->identity()));
   ARROW_ASSIGN_OR_RAISE(auto manifest, lance::ReadManifest(*store, options.version));
+  return Open(std::move(store), std::move(manifest), std::move(options.session));
+}
+
+arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::ObjectStore> store,
+                                                      std::shared_ptr<const lance::Manifest> manifest,
+                                                      std::shared_ptr<Session> session) {
   std::shared_ptr<const RowMoves> moves;
-  ARROW_ASSIGN_OR_RAISE(auto reuse, GetFragmentReuse(*store, *manifest, options.session->cache()));
+  ARROW_ASSIGN_OR_RAISE(auto reuse, GetFragmentReuse(*store, *manifest, session->cache()));
   if (reuse != nullptr) {
     manifest = WithNewFragments(*manifest, *reuse);
     moves = std::make_shared<AddressMoves>(std::move(reuse));
   }
   return std::shared_ptr<Dataset>(
-      new Dataset(std::move(store), std::move(manifest), std::move(moves), std::move(options.session)));
+      new Dataset(std::move(store), std::move(manifest), std::move(moves), std::move(session)));
+}
+
+arrow::Result<std::shared_ptr<Dataset>> Dataset::OpenLatest() const {
+  ARROW_ASSIGN_OR_RAISE(auto manifest, lance::ReadManifestUnless(*store_, manifest_->version));
+  if (manifest == nullptr) return nullptr;
+  return Open(store_, std::move(manifest), session_);
 }
 
 std::vector<std::string> Dataset::VectorIndexNames() const {
@@ -145,11 +153,14 @@ arrow::Result<const lance::Field*> Dataset::FindColumn(const std::string& column
   return arrow::Status::KeyError("the dataset has no column '", column, "'");
 }
 
+WeakCache Dataset::OfDataset() const {
+  return WeakCache(session_->cache().Child("dataset").Child(store_->identity()));
+}
+
 arrow::Result<std::shared_ptr<VectorColumn>> Dataset::GetVectorColumn(const lance::Field& field) const {
   std::lock_guard lock(mutex_);
   if (const auto found = columns_.find(field.id); found != columns_.end()) return found->second;
-  const WeakCache cache(session_->cache().Child("dataset").Child(store_->identity()));
-  ARROW_ASSIGN_OR_RAISE(auto column, VectorColumn::Make(store_, manifest_, field, cache));
+  ARROW_ASSIGN_OR_RAISE(auto column, VectorColumn::Make(store_, manifest_, field, OfDataset()));
   return columns_.emplace(field.id, std::move(column)).first->second;
 }
 
@@ -167,8 +178,7 @@ arrow::Result<std::shared_ptr<const RowLocations>> Dataset::GetRowLocations() co
 std::shared_ptr<RowReader> Dataset::GetRowReader() const {
   const std::lock_guard lock(mutex_);
   if (row_reader_ == nullptr) {
-    const WeakCache cache(session_->cache().Child("dataset").Child(store_->identity()));
-    row_reader_ = std::make_shared<RowReader>(store_, manifest_, cache);
+    row_reader_ = std::make_shared<RowReader>(store_, manifest_, OfDataset());
   }
   return row_reader_;
 }

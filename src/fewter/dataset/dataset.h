@@ -141,9 +141,6 @@ class Dataset {
   static arrow::Result<std::shared_ptr<Dataset>> Open(std::shared_ptr<lance::ObjectStore> store,
                                                       DatasetOptions options = {});
 
-  /// How Open opens the store.
-  static lance::ObjectStoreOptions StoreOptions(const DatasetOptions& options);
-
   /// As read; only indexes whose rows were moved by compactions that left them as they were (the fragment reuse index)
   /// show the fragments that they cover now.
   const lance::Manifest& manifest() const { return *manifest_; }
@@ -201,6 +198,9 @@ class Dataset {
   std::vector<std::string> VectorIndexNames() const;
 
  private:
+  static arrow::Result<std::shared_ptr<Dataset>> Open(std::shared_ptr<lance::ObjectStore> store,
+                                                      std::shared_ptr<const lance::Manifest> manifest,
+                                                      std::shared_ptr<Session> session);
   Dataset(std::shared_ptr<lance::ObjectStore> store, std::shared_ptr<const lance::Manifest> manifest,
           std::shared_ptr<const RowMoves> moves, std::shared_ptr<Session> session);
 
@@ -215,8 +215,15 @@ class Dataset {
   arrow::Result<std::shared_ptr<const Segment>> GetSegment(const lance::IndexMetadata& metadata) const;
   arrow::Result<std::shared_ptr<const RowLocations>> GetRowLocations() const;
   std::shared_ptr<RowReader> GetRowReader() const;
+  /// The namespace of what lies at the dataset's place.
+  WeakCache OfDataset() const;
+
+  /// The latest version, which shares this one's store and session; null if this is it. One listing, and the reads of
+  /// opening if it is not.
+  arrow::Result<std::shared_ptr<Dataset>> OpenLatest() const;
 
   friend class DatasetSearch;
+  friend class LatestDataset;
 
   std::shared_ptr<lance::ObjectStore> store_;
   std::shared_ptr<const lance::Manifest> manifest_;

@@ -4,7 +4,6 @@
 
 #include <arrow/util/thread_pool.h>
 
-#include "fewter/lance/manifest.h"
 #include "fewter/util/argument_error.h"
 
 namespace fewter {
@@ -12,22 +11,22 @@ namespace fewter {
 arrow::Result<std::shared_ptr<LatestDataset>> LatestDataset::Open(const std::string& uri, DatasetOptions options,
                                                                   std::chrono::nanoseconds interval) {
   if (options.version) return ArgumentError("the latest version has no number to be named by");
-  if (options.session == nullptr) options.session = Session::Make();
-  ARROW_ASSIGN_OR_RAISE(auto store, lance::ObjectStore::Open(uri, Dataset::StoreOptions(options)));
-  std::shared_ptr<LatestDataset> latest(new LatestDataset(std::move(store), std::move(options), interval));
-  ARROW_ASSIGN_OR_RAISE(latest->dataset_, Dataset::Open(latest->store_, latest->options_));
-  latest->looked_ = std::chrono::steady_clock::now();
-  return latest;
+  ARROW_ASSIGN_OR_RAISE(auto dataset, Dataset::Open(uri, std::move(options)));
+  return std::shared_ptr<LatestDataset>(new LatestDataset(std::move(dataset), interval));
 }
 
 std::shared_ptr<Dataset> LatestDataset::Get() {
   if (BeginLook()) {
-    const arrow::Status begun = store_->executor()->Spawn([self = weak_from_this()] {
+    const arrow::Status begun = Known()->store_->executor()->Spawn([self = weak_from_this()] {
       if (const auto latest = self.lock()) latest->EndLook(latest->Look());
     });
     // A pool that takes no more tasks leaves it to a later caller.
     if (!begun.ok()) EndLook(begun);
   }
+  return Known();
+}
+
+std::shared_ptr<Dataset> LatestDataset::Known() const {
   std::lock_guard lock(mutex_);
   return dataset_;
 }
@@ -59,14 +58,10 @@ void LatestDataset::EndLook(const arrow::Status& status) {
 }
 
 arrow::Status LatestDataset::Look() {
-  ARROW_ASSIGN_OR_RAISE(const uint64_t version, lance::FindLatestVersion(*store_));
-  {
-    std::lock_guard lock(mutex_);
-    if (version == dataset_->manifest().version) return arrow::Status::OK();
-  }
-  ARROW_ASSIGN_OR_RAISE(auto newer, Dataset::Open(store_, options_));
+  ARROW_ASSIGN_OR_RAISE(auto other, Known()->OpenLatest());
+  if (other == nullptr) return arrow::Status::OK();
   std::lock_guard lock(mutex_);
-  dataset_.swap(newer);
+  dataset_.swap(other);
   return arrow::Status::OK();
 }
 

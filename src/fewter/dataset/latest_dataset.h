@@ -4,11 +4,11 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include <arrow/result.h>
 
 #include "fewter/dataset/dataset.h"
-#include "fewter/lance/object_store.h"
 
 namespace fewter {
 
@@ -38,8 +38,10 @@ class LatestDataset : public std::enable_shared_from_this<LatestDataset> {
   arrow::Status last_error() const;
 
  private:
-  LatestDataset(std::shared_ptr<lance::ObjectStore> store, DatasetOptions options, std::chrono::nanoseconds interval)
-      : store_(std::move(store)), options_(std::move(options)), interval_(interval) {}
+  LatestDataset(std::shared_ptr<Dataset> dataset, std::chrono::nanoseconds interval)
+      : interval_(interval), dataset_(std::move(dataset)), looked_(std::chrono::steady_clock::now()) {}
+
+  std::shared_ptr<Dataset> Known() const;
 
   /// True for the one who has to look: if it is time, and nobody is at it.
   bool BeginLook();
@@ -47,8 +49,6 @@ class LatestDataset : public std::enable_shared_from_this<LatestDataset> {
   /// Takes up a newer version if there is one.
   arrow::Status Look();
 
-  const std::shared_ptr<lance::ObjectStore> store_;
-  const DatasetOptions options_;
   const std::chrono::nanoseconds interval_;
 
   mutable std::mutex mutex_;

@@ -8,7 +8,6 @@
 #include "fewter/dataset/row_filters.h"
 #include "fewter/dataset/row_locations.h"
 #include "fewter/lance/deletions.h"
-#include "fewter/util/side_by_side.h"
 
 namespace fewter {
 
@@ -72,9 +71,7 @@ arrow::Result<std::vector<T>> ReadOfEach(const lance::ObjectStore& store,
                                          const std::vector<const lance::Fragment*>& fragments, const Read& read) {
   std::vector<T> values(fragments.size());
   std::vector<arrow::Status> outcomes(fragments.size());
-  RunSideBySide(
-      store.executor(), fragments.size(), [&](size_t i) { outcomes[i] = read(*fragments[i]).Value(&values[i]); },
-      store.is_remote() ? fragments.size() : 1);
+  store.RunTogether(fragments.size(), [&](size_t i) { outcomes[i] = read(*fragments[i]).Value(&values[i]); });
   for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
   return values;
 }

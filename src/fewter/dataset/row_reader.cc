@@ -7,8 +7,7 @@
 #include <arrow/array/util.h>
 #include <arrow/builder.h>
 
-#include "fewter/dataset/index_files.h"
-#include "fewter/dataset/row_locations.h"
+#include "fewter/dataset/data_files.h"
 #include "fewter/lance/schema.h"
 
 namespace fewter {
@@ -28,12 +27,10 @@ std::vector<size_t> ChildrenOf(const Fields& fields, size_t position) {
 
 /// The data file of a fragment that holds a field or, of one whose own column there is none, a field below it. Null if
 /// none does.
-const lance::DataFile* FindDataFile(const lance::Fragment& fragment, const Fields& fields, size_t position) {
-  for (const auto& file : fragment.files) {
-    if (std::find(file.fields.begin(), file.fields.end(), fields[position].id) != file.fields.end()) return &file;
-  }
+const lance::DataFile* FindDataFileOfTree(const lance::Fragment& fragment, const Fields& fields, size_t position) {
+  if (const lance::DataFile* file = FindDataFile(fragment, fields[position].id)) return file;
   for (const size_t child : ChildrenOf(fields, position)) {
-    if (const lance::DataFile* file = FindDataFile(fragment, fields, child)) return file;
+    if (const lance::DataFile* file = FindDataFileOfTree(fragment, fields, child)) return file;
   }
   return nullptr;
 }
@@ -68,7 +65,7 @@ class Projection {
         continue;
       }
       if (type->id() != arrow::Type::STRUCT) return OtherType(in_table, *type, *data->type);
-      if (FindDataFile(fragment_, table_, wanted[i]) != nullptr) {
+      if (FindDataFileOfTree(fragment_, table_, wanted[i]) != nullptr) {
         return arrow::Status::NotImplemented("column '", lance::PathOf(table_, in_table),
                                              "' is a struct whose fields are in several data files");
       }
@@ -90,16 +87,12 @@ class Projection {
   const lance::DataFile& data_file_;
 };
 
-arrow::Status CheckContainer(const lance::DataFile& file) {
-  if (file.major_version != 0 || file.minor_version >= 3) return arrow::Status::OK();
-  return arrow::Status::NotImplemented(file.path, ": data files of version 0.", file.minor_version,
-                                       " (legacy) are not read: write the dataset anew with a data_storage_version of "
-                                       "2.0 or later");
-}
-
-arrow::Result<std::shared_ptr<arrow::Array>> Numbers(const std::vector<uint64_t>& numbers) {
+/// A column of the answer that is not one of the table's: `number_of(i)` for each row.
+template <typename NumberOf>
+arrow::Result<std::shared_ptr<arrow::Array>> Numbers(size_t num_rows, const NumberOf& number_of) {
   arrow::UInt64Builder builder;
-  ARROW_RETURN_NOT_OK(builder.AppendValues(numbers));
+  ARROW_RETURN_NOT_OK(builder.Reserve(static_cast<int64_t>(num_rows)));
+  for (size_t i = 0; i < num_rows; ++i) builder.UnsafeAppend(number_of(i));
   return builder.Finish();
 }
 
@@ -144,14 +137,14 @@ arrow::Result<std::shared_ptr<lance::FileReader>> RowReader::Open(const lance::D
     const std::lock_guard lock(mutex_);
     if (const auto found = files_.find(file.path); found != files_.end()) return found->second;
   }
-  ARROW_RETURN_NOT_OK(CheckContainer(file));
-  ARROW_ASSIGN_OR_RAISE(auto reader, OpenLanceFile(*store_, cache_, {file.path, file.size}, lance::IoKind::kData));
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenDataFile(*store_, cache_, file));
   const std::lock_guard lock(mutex_);
   return files_.emplace(file.path, std::move(reader)).first->second;
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowReader::Read(const lance::Fragment& fragment,
                                                                    const std::vector<uint64_t>& offsets,
+                                                                   std::span<const uint64_t> row_ids,
                                                                    const std::shared_ptr<arrow::Schema>& schema) {
   const Fields& fields = manifest_->fields;
   const auto num_rows = static_cast<int64_t>(offsets.size());
@@ -160,21 +153,17 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowReader::Read(const lance::
   for (int i = 0; i < schema->num_fields(); ++i) {
     const std::string& name = schema->field(i)->name();
     auto& array = arrays[static_cast<size_t>(i)];
-    if (name == kRowAddress || name == kRowId) {
-      std::vector<uint64_t> numbers;
-      std::vector<uint64_t> ids;
-      if (name == kRowId) {
-        ARROW_ASSIGN_OR_RAISE(ids, RowIdsOfFragment(*store_, *manifest_, fragment));
-      }
-      numbers.reserve(offsets.size());
-      for (const uint64_t offset : offsets) {
-        numbers.push_back(name == kRowId ? ids[offset] : fragment.id << 32 | offset);
-      }
-      ARROW_ASSIGN_OR_RAISE(array, Numbers(numbers));
+    if (name == kRowId) {
+      ARROW_ASSIGN_OR_RAISE(array, Numbers(offsets.size(), [&](size_t row) { return row_ids[row]; }));
+      continue;
+    }
+    if (name == kRowAddress) {
+      ARROW_ASSIGN_OR_RAISE(array,
+                            Numbers(offsets.size(), [&](size_t row) { return fragment.id << 32 | offsets[row]; }));
       continue;
     }
     const auto position = static_cast<size_t>(manifest_->FindField(name) - fields.data());
-    if (const lance::DataFile* file = FindDataFile(fragment, fields, position)) {
+    if (const lance::DataFile* file = FindDataFileOfTree(fragment, fields, position)) {
       by_file[file].push_back({i, position});
     } else {
       ARROW_ASSIGN_OR_RAISE(array, arrow::MakeArrayOfNull(schema->field(i)->type(), num_rows));
@@ -186,15 +175,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowReader::Read(const lance::
     std::vector<std::string> names;
     std::vector<size_t> positions;
     for (const Wanted& column : wanted) {
-      const int32_t id = fields[column.position].id;
-      const auto stored =
-          std::find_if(in_file.begin(), in_file.end(), [&](const auto& field) { return field.id == id; });
-      if (stored == in_file.end()) {
-        return arrow::Status::Invalid(file->path, ": no field with id ", id, " for column '",
-                                      fields[column.position].name, "'");
-      }
-      names.push_back(stored->name);
-      positions.push_back(static_cast<size_t>(stored - in_file.begin()));
+      ARROW_ASSIGN_OR_RAISE(const size_t stored, PositionInFile(reader->metadata(), fields[column.position]));
+      names.push_back(in_file[stored].name);
+      positions.push_back(stored);
     }
     ARROW_ASSIGN_OR_RAISE(const auto batch, reader->TakeRows(names, offsets));
     const Projection projection(fields, in_file, fragment, *file);

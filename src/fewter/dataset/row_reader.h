@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -33,10 +34,11 @@ class RowReader {
   /// table does not have, NotImplemented for one of a type that is not read.
   arrow::Result<std::shared_ptr<arrow::Schema>> SchemaOf(const std::vector<std::string>& columns) const;
 
-  /// Rows of a fragment, by their offsets in it, in their order. `schema` comes from SchemaOf. Columns that the
-  /// fragment has no data of are null.
+  /// Rows of a fragment, by their offsets in it, in their order. `schema` comes from SchemaOf; if it has kRowId,
+  /// `row_ids` are the rows' own. Columns that the fragment has no data of are null.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Read(const lance::Fragment& fragment,
                                                           const std::vector<uint64_t>& offsets,
+                                                          std::span<const uint64_t> row_ids,
                                                           const std::shared_ptr<arrow::Schema>& schema);
 
  private:

@@ -1,7 +1,12 @@
 #include <algorithm>
+#include <iterator>
+#include <ranges>
+#include <span>
 #include <utility>
 
-#include <arrow/array/concatenate.h>
+#include <arrow/array/builder_primitive.h>
+#include <arrow/compute/api_vector.h>
+#include <arrow/datum.h>
 #include <arrow/record_batch.h>
 
 #include "fewter/dataset/dataset.h"
@@ -21,15 +26,16 @@ arrow::Result<std::vector<uint64_t>> LiveOffsets(const lance::ObjectStore& store
   ARROW_ASSIGN_OR_RAISE(const auto deleted, lance::ReadDeletions(store, fragment));
   std::vector<uint64_t> offsets;
   offsets.reserve(fragment.physical_rows - deleted.size());
-  auto next_deleted = deleted.begin();
-  for (uint64_t offset = 0; offset < fragment.physical_rows; ++offset) {
-    if (next_deleted != deleted.end() && *next_deleted == offset) {
-      ++next_deleted;
-    } else {
-      offsets.push_back(offset);
-    }
-  }
+  std::ranges::set_difference(std::views::iota(uint64_t{0}, fragment.physical_rows), deleted,
+                              std::back_inserter(offsets));
   return offsets;
+}
+
+/// A piece of a vector that has one; of an empty one nothing.
+std::vector<uint64_t> Piece(const std::vector<uint64_t>& all, size_t begin, size_t length) {
+  const std::span<const uint64_t> piece =
+      all.empty() ? std::span<const uint64_t>() : std::span(all).subspan(begin, length);
+  return {piece.begin(), piece.end()};
 }
 
 class ScanReader : public arrow::RecordBatchReader {
@@ -48,33 +54,40 @@ class ScanReader : public arrow::RecordBatchReader {
     *batch = nullptr;
     while (next_ == offsets_.size()) {
       if (next_fragment_ == manifest_->fragments.size()) return arrow::Status::OK();
-      ARROW_ASSIGN_OR_RAISE(offsets_, LiveOffsets(*store_, manifest_->fragments[next_fragment_++]));
-      next_ = 0;
+      ARROW_RETURN_NOT_OK(Enter(manifest_->fragments[next_fragment_++]));
     }
     const uint64_t length = std::min<uint64_t>(batch_size_, offsets_.size() - next_);
-    const auto begin = offsets_.begin() + static_cast<std::ptrdiff_t>(next_);
+    ARROW_ASSIGN_OR_RAISE(*batch, rows_->Read(manifest_->fragments[next_fragment_ - 1], Piece(offsets_, next_, length),
+                                              Piece(row_ids_, next_, length), schema_));
     next_ += length;
-    ARROW_ASSIGN_OR_RAISE(*batch, rows_->Read(manifest_->fragments[next_fragment_ - 1],
-                                              {begin, begin + static_cast<std::ptrdiff_t>(length)}, schema_));
     return arrow::Status::OK();
   }
 
  private:
+  arrow::Status Enter(const lance::Fragment& fragment) {
+    ARROW_ASSIGN_OR_RAISE(offsets_, LiveOffsets(*store_, fragment));
+    next_ = 0;
+    if (schema_->GetFieldIndex(RowReader::kRowId) < 0) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(row_ids_, LiveRowIdsOfFragment(*store_, *manifest_, fragment));
+    return arrow::Status::OK();
+  }
+
   const std::shared_ptr<const lance::ObjectStore> store_;
   const std::shared_ptr<const lance::Manifest> manifest_;
   const std::shared_ptr<RowReader> rows_;
   const std::shared_ptr<arrow::Schema> schema_;
   const uint64_t batch_size_;
   size_t next_fragment_ = 0;
-  /// Of the fragment before that.
-  std::vector<uint64_t> offsets_;
+  /// Of the fragment before that; the ids only if they are wanted.
+  std::vector<uint64_t> offsets_, row_ids_;
   size_t next_ = 0;
 };
 
-/// Wanted rows of one fragment: their offsets, and their places among all that are wanted.
+/// Wanted rows of one fragment: their offsets, their ids, and their places among all that are wanted.
 struct FragmentRows {
   const lance::Fragment* fragment = nullptr;
   std::vector<uint64_t> offsets;
+  std::vector<uint64_t> row_ids;
   std::vector<size_t> places;
 };
 
@@ -82,32 +95,31 @@ arrow::Status NoSuchRow(uint64_t row_id) {
   return arrow::Status::KeyError("the dataset has no row with id ", row_id);
 }
 
-arrow::Status CheckLive(const lance::ObjectStore& store, const FragmentRows& rows, std::span<const uint64_t> row_ids) {
+arrow::Status CheckLive(const lance::ObjectStore& store, const FragmentRows& rows) {
   ARROW_ASSIGN_OR_RAISE(const auto deleted, lance::ReadDeletions(store, *rows.fragment));
   for (size_t i = 0; i < rows.offsets.size(); ++i) {
     const uint64_t offset = rows.offsets[i];
     const bool is_deleted = std::binary_search(deleted.begin(), deleted.end(), offset);
-    if (offset >= rows.fragment->physical_rows || is_deleted) return NoSuchRow(row_ids[rows.places[i]]);
+    if (offset >= rows.fragment->physical_rows || is_deleted) return NoSuchRow(rows.row_ids[i]);
   }
   return arrow::Status::OK();
 }
 
 /// Puts the rows of several batches in the order of their places.
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> InOrder(
-    const std::vector<FragmentRows>& fragments, const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches,
-    const std::shared_ptr<arrow::Schema>& schema, size_t num_rows) {
-  arrow::ArrayVector columns;
-  for (int column = 0; column < schema->num_fields(); ++column) {
-    arrow::ArrayVector rows(num_rows);
-    for (size_t i = 0; i < fragments.size(); ++i) {
-      for (size_t row = 0; row < fragments[i].places.size(); ++row) {
-        rows[fragments[i].places[row]] = batches[i]->column(column)->Slice(static_cast<int64_t>(row), 1);
-      }
-    }
-    ARROW_ASSIGN_OR_RAISE(auto joined, arrow::Concatenate(rows));
-    columns.push_back(std::move(joined));
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> InOrder(const std::vector<FragmentRows>& fragments,
+                                                           const arrow::RecordBatchVector& batches, size_t num_rows) {
+  std::vector<int64_t> order(num_rows);
+  int64_t row = 0;
+  for (const FragmentRows& rows : fragments) {
+    for (const size_t place : rows.places) order[place] = row++;
   }
-  return arrow::RecordBatch::Make(schema, static_cast<int64_t>(num_rows), std::move(columns));
+  arrow::Int64Builder builder;
+  ARROW_RETURN_NOT_OK(builder.AppendValues(order));
+  ARROW_ASSIGN_OR_RAISE(const auto indices, builder.Finish());
+  ARROW_ASSIGN_OR_RAISE(auto joined, arrow::ConcatenateRecordBatches(batches));
+  ARROW_ASSIGN_OR_RAISE(const auto ordered,
+                        arrow::compute::Take(arrow::Datum(std::move(joined)), arrow::Datum(indices)));
+  return ordered.record_batch();
 }
 
 }  // namespace
@@ -135,23 +147,23 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::Take(std::span<const
     auto rows = std::find_if(fragments.begin(), fragments.end(),
                              [&](const FragmentRows& one) { return one.fragment->id == address >> 32; });
     if (rows == fragments.end()) {
-      const auto fragment = std::find_if(manifest_->fragments.begin(), manifest_->fragments.end(),
-                                         [&](const auto& one) { return one.id == address >> 32; });
-      if (fragment == manifest_->fragments.end()) return NoSuchRow(row_ids[i]);
-      rows = fragments.insert(fragments.end(), FragmentRows{&*fragment, {}, {}});
+      const lance::Fragment* fragment = manifest_->FindFragment(address >> 32);
+      if (fragment == nullptr) return NoSuchRow(row_ids[i]);
+      rows = fragments.insert(fragments.end(), FragmentRows{fragment, {}, {}, {}});
     }
     rows->offsets.push_back(address & 0xffffffff);
+    rows->row_ids.push_back(row_ids[i]);
     rows->places.push_back(i);
   }
-  std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+  arrow::RecordBatchVector batches;
   for (const FragmentRows& rows : fragments) {
-    ARROW_RETURN_NOT_OK(CheckLive(*store_, rows, row_ids));
-    ARROW_ASSIGN_OR_RAISE(auto batch, reader->Read(*rows.fragment, rows.offsets, schema));
+    ARROW_RETURN_NOT_OK(CheckLive(*store_, rows));
+    ARROW_ASSIGN_OR_RAISE(auto batch, reader->Read(*rows.fragment, rows.offsets, rows.row_ids, schema));
     batches.push_back(std::move(batch));
   }
   if (batches.size() == 1) return batches.front();
   if (batches.empty()) return arrow::RecordBatch::MakeEmpty(schema);
-  return InOrder(fragments, batches, schema, row_ids.size());
+  return InOrder(fragments, batches, row_ids.size());
 }
 
 }  // namespace fewter

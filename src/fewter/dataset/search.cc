@@ -15,7 +15,6 @@
 #include "fewter/dataset/row_locations.h"
 #include "fewter/dataset/vector_column.h"
 #include "fewter/util/argument_error.h"
-#include "fewter/util/side_by_side.h"
 #include "fewter/vector/ivf/moved_rows.h"
 
 namespace fewter {
@@ -186,11 +185,8 @@ class DatasetSearch {
 
   /// The chosen segments; of a remote store those that are not open yet are opened side by side.
   std::vector<arrow::Result<std::shared_ptr<const Segment>>> GetSegments() const {
-    const lance::ObjectStore& store = *dataset_.store_;
     std::vector<arrow::Result<std::shared_ptr<const Segment>>> segments(chosen_.size());
-    RunSideBySide(
-        store.executor(), chosen_.size(), [&](size_t i) { segments[i] = dataset_.GetSegment(*chosen_[i]); },
-        store.is_remote() ? chosen_.size() : 1);
+    dataset_.store_->RunTogether(chosen_.size(), [&](size_t i) { segments[i] = dataset_.GetSegment(*chosen_[i]); });
     return segments;
   }
 

@@ -10,8 +10,7 @@
 #include <arrow/array/util.h>
 #include <arrow/type.h>
 
-#include "fewter/dataset/index_files.h"
-#include "fewter/util/side_by_side.h"
+#include "fewter/dataset/data_files.h"
 
 namespace fewter {
 
@@ -43,31 +42,6 @@ arrow::Result<std::pair<ElementType, uint32_t>> ParseType(const lance::Field& fi
                                        "(fixed_size_list) are supported");
 }
 
-/// The data file of a fragment that holds a field, or null if none does.
-const lance::DataFile* FindDataFile(const lance::Fragment& fragment, int32_t field_id) {
-  for (const auto& file : fragment.files) {
-    if (std::find(file.fields.begin(), file.fields.end(), field_id) != file.fields.end()) return &file;
-  }
-  return nullptr;
-}
-
-/// Of the container that Lance had before version 2.0.
-arrow::Status CheckContainer(const lance::DataFile& file) {
-  if (file.major_version != 0 || file.minor_version >= 3) return arrow::Status::OK();
-  return arrow::Status::NotImplemented(
-      file.path, ": vectors in data files of version 0.", file.minor_version,
-      " (legacy) are not read, which exact distances and rows without an index need: write the dataset anew with a "
-      "data_storage_version of 2.0 or later, or search indexed rows only, without refining");
-}
-
-/// A column, or a struct around it, may have been renamed since the file was written; its id stays.
-arrow::Result<std::string> PathInFile(const lance::FileMetadata& file, const lance::Field& column) {
-  for (size_t i = 0; i < file.fields().size(); ++i) {
-    if (file.fields()[i].id == column.id) return lance::PathOf(file.fields(), i);
-  }
-  return arrow::Status::Invalid(file.path(), ": no field with id ", column.id, " for column '", column.name, "'");
-}
-
 }  // namespace
 
 arrow::Result<std::shared_ptr<VectorColumn>> VectorColumn::Make(std::shared_ptr<const lance::ObjectStore> store,
@@ -86,10 +60,13 @@ arrow::Result<VectorColumn::OpenFile> VectorColumn::Open(const lance::Fragment& 
   }
   OpenFile opened;
   if (const lance::DataFile* file = FindDataFile(fragment, field_.id)) {
-    ARROW_RETURN_NOT_OK(CheckContainer(*file));
-    ARROW_ASSIGN_OR_RAISE(opened.reader,
-                          OpenLanceFile(*store_, cache_, {file->path, file->size}, lance::IoKind::kData));
-    ARROW_ASSIGN_OR_RAISE(opened.column, PathInFile(opened.reader->metadata(), field_));
+    auto reader = OpenDataFile(*store_, cache_, *file);
+    if (reader.status().IsNotImplemented()) {
+      return reader.status().WithMessage(reader.status().message(), ", or search indexed rows only, without refining");
+    }
+    ARROW_ASSIGN_OR_RAISE(opened.reader, std::move(reader));
+    ARROW_ASSIGN_OR_RAISE(const size_t position, PositionInFile(opened.reader->metadata(), field_));
+    opened.column = lance::PathOf(opened.reader->metadata().fields(), position);
   }
   std::lock_guard lock(mutex_);
   return files_.emplace(fragment.id, std::move(opened)).first->second;
@@ -121,12 +98,6 @@ arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::Read(con
   return Checked(file, file.reader->ReadRows({file.column}, start, length));
 }
 
-const lance::Fragment* VectorColumn::FindFragment(uint64_t id) const {
-  const auto& fragments = manifest_->fragments;
-  const auto found = std::find_if(fragments.begin(), fragments.end(), [id](const auto& one) { return one.id == id; });
-  return found == fragments.end() ? nullptr : &*found;
-}
-
 /// Addresses that are taken together: those of one fragment.
 struct VectorColumn::Share {
   const lance::Fragment* fragment = nullptr;
@@ -148,7 +119,7 @@ arrow::Result<std::vector<VectorColumn::Share>> VectorColumn::Distribute(std::sp
   std::vector<Share> shares;
   for (const size_t place : order) {
     const uint64_t id = addresses[place] >> 32, row = addresses[place] & 0xffffffff;
-    if (shares.empty() || shares.back().fragment->id != id) shares.push_back({FindFragment(id), {}, {}});
+    if (shares.empty() || shares.back().fragment->id != id) shares.push_back({manifest_->FindFragment(id), {}, {}});
     Share& share = shares.back();
     if (share.fragment == nullptr || row >= share.fragment->physical_rows) {
       return arrow::Status::KeyError("the dataset has no row at address ", addresses[place]);
@@ -182,9 +153,7 @@ arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::Take(std
   ARROW_ASSIGN_OR_RAISE(const std::vector<Share> shares, Distribute(addresses));
   arrow::ArrayVector taken(addresses.size());
   std::vector<arrow::Status> outcomes(shares.size());
-  RunSideBySide(
-      store_->executor(), shares.size(), [&](size_t i) { outcomes[i] = TakeShare(shares[i], &taken); },
-      store_->is_remote() ? shares.size() : 1);
+  store_->RunTogether(shares.size(), [&](size_t i) { outcomes[i] = TakeShare(shares[i], &taken); });
   for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
   ARROW_ASSIGN_OR_RAISE(auto all, arrow::Concatenate(taken));
   return std::static_pointer_cast<arrow::FixedSizeListArray>(all);

@@ -63,7 +63,6 @@ class VectorColumn {
   arrow::Result<std::vector<Share>> Distribute(std::span<const uint64_t> addresses) const;
   arrow::Status TakeShare(const Share& share, arrow::ArrayVector* taken);
   arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> AllNull(uint64_t length) const;
-  const lance::Fragment* FindFragment(uint64_t id) const;
 
   const std::shared_ptr<const lance::ObjectStore> store_;
   const std::shared_ptr<const lance::Manifest> manifest_;

@@ -528,6 +528,12 @@ bool Manifest::has_stable_row_ids() const {
   return (reader_feature_flags & kStableRowIdsFlag) != 0;
 }
 
+const Fragment* Manifest::FindFragment(uint64_t id) const {
+  const auto found =
+      std::find_if(fragments.begin(), fragments.end(), [id](const Fragment& one) { return one.id == id; });
+  return found == fragments.end() ? nullptr : &*found;
+}
+
 std::string PathOf(const std::vector<Field>& fields, size_t position) {
   auto field = fields.begin() + static_cast<std::ptrdiff_t>(position);
   if (field->parent_id == -1) return field->name;
@@ -581,9 +587,10 @@ arrow::Result<std::shared_ptr<const Manifest>> ReadManifest(const ObjectStore& s
   return ReadListed(store, listed);
 }
 
-arrow::Result<uint64_t> FindLatestVersion(const ObjectStore& store) {
+arrow::Result<std::shared_ptr<const Manifest>> ReadManifestUnless(const ObjectStore& store, uint64_t known) {
   ARROW_ASSIGN_OR_RAISE(const ListedManifest listed, FindManifest(store, std::nullopt));
-  return listed.version;
+  if (listed.version == known) return nullptr;
+  return ReadListed(store, listed);
 }
 
 }  // namespace fewter::lance

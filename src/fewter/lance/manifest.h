@@ -147,6 +147,8 @@ struct Manifest {
   uint64_t live_rows() const;
   uint64_t physical_rows() const;
   bool has_stable_row_ids() const;
+  /// Null if there is none.
+  const Fragment* FindFragment(uint64_t id) const;
   /// As the function of that name.
   const Field* FindField(std::string_view column) const { return lance::FindField(fields, column); }
 };
@@ -162,8 +164,8 @@ struct Manifest {
 arrow::Result<std::shared_ptr<const Manifest>> ReadManifest(const ObjectStore& store,
                                                             std::optional<uint64_t> version = std::nullopt);
 
-/// The number of the latest version: one listing.
-arrow::Result<uint64_t> FindLatestVersion(const ObjectStore& store);
+/// The same for the latest version, but null, after the listing, if that is `known`.
+arrow::Result<std::shared_ptr<const Manifest>> ReadManifestUnless(const ObjectStore& store, uint64_t known);
 
 /// Decodes one manifest file's bytes (the whole file). Exposed for tests and fuzzing. `path` becomes Manifest::path and
 /// names the file in messages.

@@ -13,6 +13,7 @@
 
 #include "fewter/lance/io_pool.h"
 #include "fewter/lance/stored_file_internal.h"
+#include "fewter/util/side_by_side.h"
 
 namespace fewter::lance {
 namespace {
@@ -110,8 +111,12 @@ arrow::internal::Executor* ObjectStore::executor() const {
   return access_->executor;
 }
 
+void ObjectStore::RunTogether(size_t count, const std::function<void(size_t)>& work) const {
+  RunSideBySide(executor(), count, work, is_remote() ? count : 1);
+}
+
 std::shared_ptr<ReadableFile> ObjectStore::OpenUncached(const std::string& path, uint64_t size, IoKind kind) const {
-  return MakeStoredFile(access_, {FullPath(path), identity_ + "/" + path, path}, size, kind);
+  return MakeStoredFile(access_, NamesOf(path), size, kind);
 }
 
 std::shared_ptr<ReadableFile> ObjectStore::OpenFile(const std::string& path, uint64_t size, IoKind kind) const {
@@ -155,12 +160,15 @@ arrow::Result<std::vector<ObjectStore::Entry>> ObjectStore::List(const std::stri
 }
 
 arrow::Result<std::optional<uint64_t>> ObjectStore::FileSize(const std::string& path, IoKind kind) const {
-  arrow::fs::FileInfo info;
-  ARROW_RETURN_NOT_OK(access_->Send({.kind = kind, .what = "size", .path = path},
-                                    [&](uint64_t*) { return access_->fs->GetFileInfo(FullPath(path)).Value(&info); }));
+  const FileNames names = NamesOf(path);
+  ARROW_ASSIGN_OR_RAISE(const auto info, access_->Ask(names, kind));
   if (!info.IsFile()) return std::nullopt;
-  if (info.size() < 0) return arrow::Status::IOError(identity_, "/", path, ": its size cannot be found");
+  if (info.size() < 0) return arrow::Status::IOError(names.in_full, ": its size cannot be found");
   return static_cast<uint64_t>(info.size());
+}
+
+FileNames ObjectStore::NamesOf(const std::string& path) const {
+  return {FullPath(path), identity_ + "/" + path, path};
 }
 
 std::string ObjectStore::FullPath(const std::string& path) const {

@@ -71,6 +71,7 @@ class ReadableFile {
   static constexpr uint64_t kDataPage = 64 << 10;
 };
 
+struct FileNames;
 struct StoreAccess;
 
 struct ObjectStoreOptions {
@@ -105,6 +106,9 @@ class ObjectStore {
   bool is_remote() const;
   /// The threads of its requests.
   arrow::internal::Executor* executor() const;
+  /// Calls work(0) … work(count - 1), each of which sends requests of its own: of a remote store side by side on its
+  /// threads (see RunSideBySide), of a local one, where there is nothing to wait for, one after another.
+  void RunTogether(size_t count, const std::function<void(size_t)>& work) const;
   /// Null if it has none.
   const std::shared_ptr<ByteCache>& byte_cache() const { return byte_cache_; }
 
@@ -133,6 +137,7 @@ class ObjectStore {
  private:
   ObjectStore(std::shared_ptr<const StoreAccess> access, std::string root, std::string identity)
       : access_(std::move(access)), root_(std::move(root)), identity_(std::move(identity)) {}
+  FileNames NamesOf(const std::string& path) const;
   /// The path of a file or folder for the file system.
   std::string FullPath(const std::string& path) const;
   arrow::Status ListPages(const std::string& folder, const EnoughListed& first_page, std::vector<Entry>* entries) const;

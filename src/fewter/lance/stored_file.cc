@@ -121,21 +121,13 @@ class StoredFile final : public ReadableFile {
   /// Asks for the size if it is unknown. Requires the mutex.
   arrow::Status LearnSize() {
     if (size_ != 0 || size_asked_) return arrow::Status::OK();
-    ARROW_ASSIGN_OR_RAISE(const auto info, AskForInfo());
+    ARROW_ASSIGN_OR_RAISE(const auto info, access_->Ask(names_, kind_));
     if (info.type() == arrow::fs::FileType::NotFound) return NotFoundError(names_.in_full);
     if (!info.IsFile()) return arrow::Status::IOError(names_.in_full, ": is not a file");
     if (info.size() < 0) return arrow::Status::IOError(names_.in_full, ": its size cannot be found");
     size_ = static_cast<uint64_t>(info.size());
     size_asked_ = true;
     return arrow::Status::OK();
-  }
-
-  arrow::Result<arrow::fs::FileInfo> AskForInfo() const {
-    arrow::fs::FileInfo info;
-    RETURN_NOT_OK(access_->Send({.kind = kind_, .what = "size", .path = names_.path}, [&](uint64_t*) {
-      return access_->fs->GetFileInfo(names_.in_file_system).Value(&info);
-    }));
-    return info;
   }
 
   arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open() {
@@ -195,7 +187,7 @@ class StoredFile final : public ReadableFile {
       return NotFoundError(names_.in_full);
     }
     if (!failure.IsCancelled() && !IsTransient(failure) && !says("AWS Error")) {
-      const auto info = AskForInfo();
+      const auto info = access_->Ask(names_, kind_);
       if (info.ok() && info->type() == arrow::fs::FileType::NotFound) return NotFoundError(names_.in_full);
     }
     return InFull(failure);
@@ -242,6 +234,13 @@ arrow::Status StoreAccess::Send(const IoEvent& request,
     if (query != nullptr && query->limits().stop_token.IsStopRequested()) return query->Check();
     return retries.Explained(event.status);
   }
+}
+
+arrow::Result<arrow::fs::FileInfo> StoreAccess::Ask(const FileNames& file, IoKind kind) const {
+  arrow::fs::FileInfo info;
+  ARROW_RETURN_NOT_OK(Send({.kind = kind, .what = "size", .path = file.path},
+                           [&](uint64_t*) { return fs->GetFileInfo(file.in_file_system).Value(&info); }));
+  return info;
 }
 
 std::shared_ptr<ReadableFile> MakeStoredFile(std::shared_ptr<const StoreAccess> access, FileNames names, uint64_t size,

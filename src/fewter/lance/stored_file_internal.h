@@ -17,6 +17,13 @@
 
 namespace fewter::lance {
 
+/// A file and its names: for the file system, for messages, and relative to the store's root.
+struct FileNames {
+  std::string in_file_system;
+  std::string in_full;
+  std::string path;
+};
+
 /// What all files of a store share. Immutable but for the counter.
 struct StoreAccess {
   std::shared_ptr<arrow::fs::FileSystem> fs;
@@ -30,13 +37,9 @@ struct StoreAccess {
   /// Sends a request until it succeeds, there is no point in sending it again, or the query in scope is over. Each
   /// attempt is counted and traced; it adds the bytes that it read.
   arrow::Status Send(const IoEvent& request, const std::function<arrow::Status(uint64_t* bytes)>& attempt) const;
-};
 
-/// A file and its names: for the file system, for messages, and relative to the store's root.
-struct FileNames {
-  std::string in_file_system;
-  std::string in_full;
-  std::string path;
+  /// What the store knows of a file, which may be that there is none. One request.
+  arrow::Result<arrow::fs::FileInfo> Ask(const FileNames& file, IoKind kind) const;
 };
 
 std::shared_ptr<ReadableFile> MakeStoredFile(std::shared_ptr<const StoreAccess> access, FileNames names, uint64_t size,

@@ -12,7 +12,7 @@ namespace fewter {
 class WorkContext {
  public:
   /// A pointer each; whoever adds one says here whose it is.
-  enum Slot : size_t { kIoQuery, kSlots };
+  enum Slot : size_t { kIoQuery, kCacheQuery, kSlots };
   using Pointers = std::array<void*, kSlots>;
 
   static void* Get(Slot slot) { return pointers_[slot]; }
@@ -32,7 +32,8 @@ class WorkContext {
   };
 
  private:
-  static inline thread_local Pointers pointers_{};
+  // Looked at on the way of every hit of a cache, where a call to find it would be felt.
+  static inline constinit thread_local Pointers pointers_ [[gnu::tls_model("initial-exec")]]{};
 };
 
 }  // namespace fewter

@@ -5,7 +5,6 @@
 #include <numeric>
 #include <utility>
 
-#include "fewter/cache/query.h"
 #include "fewter/simd/distance.h"
 #include "fewter/util/side_by_side.h"
 #include "fewter/vector/ivf/index.h"
@@ -320,11 +319,9 @@ arrow::Result<std::vector<std::vector<Neighbor>>> IvfIndex::SearchMany(std::span
     return by_partition ? SearchByPartition(some_queries, options, some_found, some_counts)
                         : SearchByQuery(some_queries, options, some_found, some_counts);
   };
-  CacheQuery* const cache_query = CacheQuery::Current();
   RunSideBySide(
       executors_.cpu, pieces,
       [&](size_t piece) {
-        const CacheQuery::Scope scope(cache_query);
         const size_t begin = queries.size() * piece / pieces, end = queries.size() * (piece + 1) / pieces;
         outcomes[piece] = search(queries.subspan(begin, end - begin), std::span(found).subspan(begin, end - begin),
                                  counts.empty() ? counts : counts.subspan(begin, end - begin));

@@ -1,0 +1,33 @@
+#include "fewter/dataset/data_files.h"
+
+#include <algorithm>
+
+#include "fewter/dataset/index_files.h"
+
+namespace fewter {
+
+const lance::DataFile* FindDataFile(const lance::Fragment& fragment, int32_t field_id) {
+  for (const auto& file : fragment.files) {
+    if (std::find(file.fields.begin(), file.fields.end(), field_id) != file.fields.end()) return &file;
+  }
+  return nullptr;
+}
+
+arrow::Result<std::shared_ptr<lance::FileReader>> OpenDataFile(const lance::ObjectStore& store, const WeakCache& cache,
+                                                               const lance::DataFile& file) {
+  if (file.major_version == 0 && file.minor_version < 3) {
+    return arrow::Status::NotImplemented(file.path, ": data files of version 0.", file.minor_version,
+                                         " (legacy) are not read: write the dataset anew with a data_storage_version "
+                                         "of 2.0 or later");
+  }
+  return OpenLanceFile(store, cache, {file.path, file.size}, lance::IoKind::kData);
+}
+
+arrow::Result<size_t> PositionInFile(const lance::FileMetadata& file, const lance::Field& field) {
+  const auto& fields = file.fields();
+  const auto found = std::find_if(fields.begin(), fields.end(), [&](const auto& one) { return one.id == field.id; });
+  if (found != fields.end()) return static_cast<size_t>(found - fields.begin());
+  return arrow::Status::Invalid(file.path(), ": no field with id ", field.id, " for column '", field.name, "'");
+}
+
+}  // namespace fewter
