@@ -3,7 +3,7 @@
     python tests/make_rows_fixtures.py FOLDER
 
 empties FOLDER and makes <name>/dataset.lance with <name>/rows.arrow in it, for rows_test: all rows in order, with the
-columns _rowid and _rowaddr.
+columns _rowid and _rowaddr; and <name>/nearest.arrow, a batch for each of QUERIES: the columns of the nearest rows.
 """
 
 import pathlib
@@ -17,6 +17,16 @@ import pyarrow as pa
 TRIPLE = pa.struct(
     [("a", pa.int8()), ("b", pa.list_(pa.int32())), ("c", pa.struct([("d", pa.int64()), ("e", pa.string())]))]
 )
+
+# The last is near rows that the index does not cover, where there are any.
+QUERIES = [[50.25, 0.5], [199.75, 0.0], [1010.25, 0.5]]
+
+
+def nearest(dataset, query):
+    columns = ["_rowaddr", *reversed(dataset.schema.names), "_rowid"]
+    columns.insert(3, "_distance")
+    found = dataset.to_table(columns=columns, nearest={"column": "vector", "q": query, "k": 25, "nprobes": 2})
+    return found.combine_chunks().to_batches()[0]
 
 
 def table(start, rows, nulls=True):
@@ -54,12 +64,17 @@ def main():
                 path = folder / name / "dataset.lance"
                 options = {"data_storage_version": version, "enable_stable_row_ids": stable}
                 dataset = lance.write_dataset(table(0, 250), str(path), max_rows_per_file=100, **options)
+                dataset.create_index("vector", "IVF_FLAT", num_partitions=2)
                 if changed:
                     change(dataset, str(path), version)
                     dataset = lance.dataset(str(path))
                 rows = dataset.scanner(with_row_id=True, with_row_address=True).to_table().combine_chunks()
                 with pa.ipc.new_file(folder / name / "rows.arrow", rows.schema) as out:
                     out.write_table(rows)
+                answers = [nearest(dataset, query) for query in QUERIES]
+                with pa.ipc.new_file(folder / name / "nearest.arrow", answers[0].schema) as out:
+                    for answer in answers:
+                        out.write_batch(answer)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,13 @@
 namespace fewter {
 namespace {
 
+std::shared_ptr<arrow::ipc::RecordBatchFileReader> OpenExpected(const std::string& folder, const char* name) {
+  auto file = arrow::io::ReadableFile::Open((std::filesystem::path(folder) / name).string()).ValueOrDie();
+  return arrow::ipc::RecordBatchFileReader::Open(file).ValueOrDie();
+}
+
 std::shared_ptr<arrow::Table> LoadExpected(const std::string& folder) {
-  const auto path = std::filesystem::path(folder) / "rows.arrow";
-  auto file = arrow::io::ReadableFile::Open(path.string()).ValueOrDie();
-  return arrow::ipc::RecordBatchFileReader::Open(file).ValueOrDie()->ToTable().ValueOrDie();
+  return OpenExpected(folder, "rows.arrow")->ToTable().ValueOrDie();
 }
 
 std::shared_ptr<Dataset> OpenCase(const std::string& folder) {
@@ -103,6 +106,59 @@ TEST_P(Rows, RowsThatAreGoneAreNotFound) {
     EXPECT_EQ(taken.ok(), is_live) << id;
     EXPECT_EQ(taken.status().IsKeyError(), !is_live) << taken.status().ToString();
   }
+}
+
+/// As make_rows_fixtures.py asked pylance.
+const std::vector<std::vector<float>> kQueries = {{50.25F, 0.5F}, {199.75F, 0.0F}, {1010.25F, 0.5F}};
+
+TEST_P(Rows, ASearchReturnsTheirColumnsAsPylanceDoes) {
+  const auto dataset = OpenCase(GetParam());
+  const auto expected = OpenExpected(GetParam(), "nearest.arrow");
+  SearchRequest request{.column = "vector", .k = 25, .nprobes = 2, .columns = expected->schema()->field_names()};
+  const auto many = dataset->SearchMany(request, kQueries).ValueOrDie();
+  for (size_t i = 0; i < kQueries.size(); ++i) {
+    const auto want = expected->ReadRecordBatch(static_cast<int>(i)).ValueOrDie();
+    request.query = kQueries[i];
+    for (const SearchResult& result : {dataset->Search(request).ValueOrDie(), many[i]}) {
+      const auto got = result.ToRecordBatch().ValueOrDie();
+      ASSERT_TRUE(got->ValidateFull().ok()) << got->ValidateFull().ToString();
+      EXPECT_TRUE(got->ApproxEquals(*want)) << got->ToString() << "\nbut pylance has\n" << want->ToString();
+      EXPECT_EQ(result.rows.size(), 25U);
+    }
+  }
+}
+
+TEST_P(Rows, WhichColumnsOfASearchAndInWhichOrder) {
+  const auto dataset = OpenCase(GetParam());
+  SearchRequest request{.column = "vector", .query = kQueries[0], .k = 3};
+  using Names = std::vector<std::string>;
+  // What is asked for, and what pylance 14 makes of it.
+  for (const auto& [asked, given] : std::vector<std::pair<Names, Names>>{{{}, {"_distance", "_rowid"}},
+                                                                         {{"tags", "id"}, {"tags", "id", "_distance"}},
+                                                                         {{"_distance", "id"}, {"_distance", "id"}},
+                                                                         {{"_rowid"}, {"_rowid", "_distance"}},
+                                                                         {{"_distance"}, {"_distance"}}}) {
+    request.columns = asked;
+    const auto result = dataset->Search(request).ValueOrDie();
+    EXPECT_EQ(result.columns == nullptr, asked.empty());
+    const auto batch = result.ToRecordBatch().ValueOrDie();
+    EXPECT_EQ(batch->schema()->field_names(), given);
+    EXPECT_EQ(batch->num_rows(), 3);
+  }
+  const uint64_t requests = dataset->io_stats().total().requests;
+  request.columns = {"id", "absent"};
+  EXPECT_TRUE(dataset->Search(request).status().IsKeyError());
+  for (const Names& twice : {Names{"id", "tags", "id"}, Names{"_distance", "_distance"}}) {
+    request.columns = twice;
+    EXPECT_TRUE(IsArgumentError(dataset->Search(request).status()));
+  }
+  EXPECT_EQ(dataset->io_stats().total().requests, requests);
+  // None are found.
+  request.columns = {"id", "_distance"};
+  request.distance_below = -1;
+  const auto nothing = dataset->Search(request).ValueOrDie().ToRecordBatch().ValueOrDie();
+  EXPECT_EQ(nothing->num_rows(), 0);
+  EXPECT_EQ(nothing->schema()->field_names(), request.columns);
 }
 
 std::string NameOf(const ::testing::TestParamInfo<std::string>& one) {

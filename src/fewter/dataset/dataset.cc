@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <arrow/array.h>
-#include <arrow/builder.h>
 #include <arrow/type.h>
 #include <arrow/util/float16.h>
 #include <arrow/util/future.h>
@@ -83,20 +82,6 @@ arrow::Result<std::vector<float>> FloatsOf(const arrow::FixedSizeListArray& vect
 }
 
 }  // namespace
-
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> SearchResult::ToRecordBatch() const {
-  arrow::FloatBuilder distances;
-  arrow::UInt64Builder row_ids;
-  for (const auto& row : rows) {
-    ARROW_RETURN_NOT_OK(distances.Append(row.distance));
-    ARROW_RETURN_NOT_OK(row_ids.Append(row.row_id));
-  }
-  ARROW_ASSIGN_OR_RAISE(auto distance_array, distances.Finish());
-  ARROW_ASSIGN_OR_RAISE(auto row_id_array, row_ids.Finish());
-  const auto schema =
-      arrow::schema({arrow::field("_distance", arrow::float32()), arrow::field("_rowid", arrow::uint64())});
-  return arrow::RecordBatch::Make(schema, static_cast<int64_t>(rows.size()), {distance_array, row_id_array});
-}
 
 Dataset::Dataset(std::shared_ptr<lance::ObjectStore> store, std::shared_ptr<const lance::Manifest> manifest,
                  std::shared_ptr<const RowMoves> moves, std::shared_ptr<Session> session)

@@ -90,6 +90,9 @@ struct SearchRequest {
   arrow::StopToken stop_token = arrow::StopToken::Unstoppable();
   /// Only these segments of the index, by UUID, and no rows beside them.
   std::optional<std::vector<std::string>> segments = {};
+  /// What to return of the rows beside their ids and distances, by the names that Scan knows, each once; `_distance`
+  /// may be among them. Empty for nothing. Errors as Scan's, before anything is searched.
+  std::vector<std::string> columns = {};
 };
 
 struct SearchResult {
@@ -97,6 +100,8 @@ struct SearchResult {
   /// and under cosine the squared L2 distance of the normalised vectors. With a refine factor, or rows that no index
   /// covers, they are exact, and 1 - cos.
   std::vector<Neighbor> rows;
+  /// What the request's `columns` name, in that order, of these rows; null if it names none.
+  std::shared_ptr<arrow::RecordBatch> columns = {};
   IvfSearchCounts counts;
   /// Rows whose vectors were read from the data files.
   uint64_t rows_compared_exactly = 0;
@@ -105,12 +110,16 @@ struct SearchResult {
   /// What was read for it, likewise.
   lance::IoStats io = {};
 
-  /// The columns _distance (float32) and _rowid (uint64).
+  static constexpr const char* kDistance = "_distance";
+
+  /// As pylance returns it: the columns and, unless it is among them, `_distance` (float32); without columns
+  /// `_distance` and `_rowid` (uint64).
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> ToRecordBatch() const;
 };
 
 /// The k nearest rows of what several searches of one query found, over different fragments or segments: the way to
-/// spread an index over machines. Their distances must be of one kind (all estimates, or all exact).
+/// spread an index over machines. Their distances must be of one kind (all estimates, or all exact). Columns are best
+/// taken of these rows alone (Dataset::Take).
 std::vector<Neighbor> MergeNearest(std::span<const SearchResult> parts, uint32_t k);
 
 enum class PrewarmMode { kBestEffort, kStrict };
@@ -155,8 +164,8 @@ class Dataset {
 
   /// The same for several queries; `request.query` is not looked at. What each finds is what Search finds, by one
   /// thread, but parts of the index and of the data files are read once for many of them, and they are shared among as
-  /// many threads as `query_parallelism` allows. What the cache did for all of them stands in the first result. One
-  /// that fails fails them all.
+  /// many threads as `query_parallelism` allows. The columns of all their rows are read together, and each result has
+  /// a slice. What the cache did for all of them stands in the first result. One that fails fails them all.
   arrow::Result<std::vector<SearchResult>> SearchMany(const SearchRequest& request,
                                                       std::span<const std::vector<float>> queries) const;
 
@@ -215,6 +224,10 @@ class Dataset {
   arrow::Result<std::shared_ptr<const Segment>> GetSegment(const lance::IndexMetadata& metadata) const;
   arrow::Result<std::shared_ptr<const RowLocations>> GetRowLocations() const;
   std::shared_ptr<RowReader> GetRowReader() const;
+  /// Take with a schema that the row reader made. `are_live` says that all the rows are known to be there.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeRows(std::span<const uint64_t> row_ids,
+                                                              const std::shared_ptr<arrow::Schema>& schema,
+                                                              bool are_live) const;
   /// The namespace of what lies at the dataset's place.
   WeakCache OfDataset() const;
 

@@ -9,6 +9,7 @@
 
 #include "fewter/dataset/data_files.h"
 #include "fewter/lance/schema.h"
+#include "fewter/util/argument_error.h"
 
 namespace fewter {
 
@@ -118,7 +119,10 @@ arrow::Result<std::shared_ptr<arrow::Schema>> RowReader::SchemaOf(const std::vec
   for (size_t i = 0; i < fields.size() && columns.empty(); ++i) {
     if (fields[i].parent_id == -1 && fields[i].id >= 0) ARROW_RETURN_NOT_OK(add(i));
   }
-  for (const std::string& column : columns) {
+  for (auto named = columns.begin(); named != columns.end(); ++named) {
+    const std::string& column = *named;
+    if (std::find(columns.begin(), named, column) != named)
+      return ArgumentError("column '", column, "' is named twice");
     if (column == kRowId || column == kRowAddress) {
       chosen.push_back(arrow::field(column, arrow::uint64()));
       continue;

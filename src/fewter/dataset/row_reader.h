@@ -31,7 +31,7 @@ class RowReader {
   static constexpr const char* kRowAddress = "_rowaddr";
 
   /// The schema of what Read returns for these columns; all of the table's if there are none. KeyError for one that the
-  /// table does not have, NotImplemented for one of a type that is not read.
+  /// table does not have, NotImplemented for one of a type that is not read, an argument error for one named twice.
   arrow::Result<std::shared_ptr<arrow::Schema>> SchemaOf(const std::vector<std::string>& columns) const;
 
   /// Rows of a fragment, by their offsets in it, in their order. `schema` comes from SchemaOf; if it has kRowId,

@@ -138,8 +138,13 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Dataset::Scan(const std
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::Take(std::span<const uint64_t> row_ids,
                                                                  const std::vector<std::string>& columns) const {
-  const auto reader = GetRowReader();
-  ARROW_ASSIGN_OR_RAISE(const auto schema, reader->SchemaOf(columns));
+  ARROW_ASSIGN_OR_RAISE(const auto schema, GetRowReader()->SchemaOf(columns));
+  return TakeRows(row_ids, schema, false);
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::TakeRows(std::span<const uint64_t> row_ids,
+                                                                     const std::shared_ptr<arrow::Schema>& schema,
+                                                                     bool are_live) const {
   ARROW_ASSIGN_OR_RAISE(const auto locations, GetRowLocations());
   std::vector<FragmentRows> fragments;
   for (size_t i = 0; i < row_ids.size(); ++i) {
@@ -155,12 +160,16 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::Take(std::span<const
     rows->row_ids.push_back(row_ids[i]);
     rows->places.push_back(i);
   }
-  arrow::RecordBatchVector batches;
-  for (const FragmentRows& rows : fragments) {
-    ARROW_RETURN_NOT_OK(CheckLive(*store_, rows));
-    ARROW_ASSIGN_OR_RAISE(auto batch, reader->Read(*rows.fragment, rows.offsets, rows.row_ids, schema));
-    batches.push_back(std::move(batch));
-  }
+  const auto reader = GetRowReader();
+  arrow::RecordBatchVector batches(fragments.size());
+  std::vector<arrow::Status> outcomes(fragments.size());
+  store_->RunTogether(fragments.size(), [&](size_t i) {
+    const FragmentRows& rows = fragments[i];
+    if (!are_live) outcomes[i] = CheckLive(*store_, rows);
+    if (!outcomes[i].ok()) return;
+    outcomes[i] = reader->Read(*rows.fragment, rows.offsets, rows.row_ids, schema).Value(&batches[i]);
+  });
+  for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
   if (batches.size() == 1) return batches.front();
   if (batches.empty()) return arrow::RecordBatch::MakeEmpty(schema);
   return InOrder(fragments, batches, row_ids.size());

@@ -13,6 +13,8 @@
 #include "fewter/dataset/live_rows.h"
 #include "fewter/dataset/row_filters.h"
 #include "fewter/dataset/row_locations.h"
+#include "fewter/dataset/row_reader.h"
+#include "fewter/dataset/search_result_internal.h"
 #include "fewter/dataset/vector_column.h"
 #include "fewter/util/argument_error.h"
 #include "fewter/vector/ivf/moved_rows.h"
@@ -76,12 +78,6 @@ lance::IoQuery::Limits LimitsOf(const SearchRequest& request) {
   return limits;
 }
 
-std::vector<Neighbor> NearestOf(std::vector<Neighbor> rows, uint32_t k) {
-  std::sort(rows.begin(), rows.end(), Nearer);
-  if (rows.size() > k) rows.resize(k);
-  return rows;
-}
-
 /// A table costs more than comparing so few.
 constexpr size_t kFewRows = 32;
 
@@ -132,6 +128,7 @@ class DatasetSearch {
     ARROW_ASSIGN_OR_RAISE(const lance::Field* field, dataset_.FindColumn(request_.column));
     ARROW_ASSIGN_OR_RAISE(column_, dataset_.GetVectorColumn(*field));
     for (const auto& query : queries_) ARROW_RETURN_NOT_OK(CheckQuery(request_, query, *column_));
+    ARROW_RETURN_NOT_OK(FindColumns());
     ARROW_RETURN_NOT_OK(OpenSegments());
     if (segments_.empty()) {
       metric_ =
@@ -145,6 +142,7 @@ class DatasetSearch {
       ARROW_RETURN_NOT_OK(SearchExactly(uncovered));
     }
     for (auto& result : results_) result.rows = NearestOf(std::move(result.rows), request_.k);
+    ARROW_RETURN_NOT_OK(AddColumns());
     return std::move(results_);
   }
 
@@ -384,6 +382,39 @@ class DatasetSearch {
     return arrow::Status::OK();
   }
 
+  /// Which columns are to be read of the rows that are found; distances are not read.
+  arrow::Status FindColumns() {
+    if (request_.columns.empty()) return arrow::Status::OK();
+    std::vector<std::string> stored = request_.columns;
+    const auto distances = std::erase(stored, SearchResult::kDistance);
+    if (distances > 1) return ArgumentError("column '", SearchResult::kDistance, "' is named twice");
+    if (stored.empty()) {
+      row_schema_ = arrow::schema({});
+      return arrow::Status::OK();
+    }
+    return dataset_.GetRowReader()->SchemaOf(stored).Value(&row_schema_);
+  }
+
+  /// Takes the rows of all results together. A search finds live rows only.
+  arrow::Status AddColumns() {
+    if (row_schema_ == nullptr) return arrow::Status::OK();
+    std::vector<uint64_t> ids;
+    for (const auto& result : results_) {
+      for (const Neighbor& row : result.rows) ids.push_back(row.row_id);
+    }
+    auto rows = arrow::RecordBatch::Make(row_schema_, static_cast<int64_t>(ids.size()), arrow::ArrayVector());
+    if (row_schema_->num_fields() > 0) {
+      ARROW_ASSIGN_OR_RAISE(rows, dataset_.TakeRows(ids, row_schema_, true));
+    }
+    int64_t first = 0;
+    for (auto& result : results_) {
+      const auto count = static_cast<int64_t>(result.rows.size());
+      ARROW_ASSIGN_OR_RAISE(result.columns, WithDistances(rows->Slice(first, count), request_.columns, result.rows));
+      first += count;
+    }
+    return arrow::Status::OK();
+  }
+
   arrow::Result<ExactScorer> MakeScorer(size_t query) const {
     return ExactScorer::Make(column_->element_type(), column_->dimension(), metric_, queries_[query].data());
   }
@@ -397,6 +428,8 @@ class DatasetSearch {
   std::vector<const lance::IndexMetadata*> chosen_;
   /// As many as chosen_, or none for an exact search.
   std::vector<std::shared_ptr<const Segment>> segments_;
+  /// Null if no columns are wanted.
+  std::shared_ptr<arrow::Schema> row_schema_;
   std::vector<SearchResult> results_;
 };
 
@@ -422,12 +455,6 @@ arrow::Result<std::vector<SearchResult>> Dataset::SearchMany(const SearchRequest
   results.front().cache = query.Activity();
   results.front().io = io.counter().Snapshot();
   return results;
-}
-
-std::vector<Neighbor> MergeNearest(std::span<const SearchResult> parts, uint32_t k) {
-  std::vector<Neighbor> rows;
-  for (const SearchResult& part : parts) rows.insert(rows.end(), part.rows.begin(), part.rows.end());
-  return NearestOf(std::move(rows), k);
 }
 
 }  // namespace fewter
