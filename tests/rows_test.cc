@@ -48,7 +48,7 @@ TEST_P(Rows, AScanReturnsThemAllInOrder) {
   const auto expected = LoadExpected(GetParam());
   const auto dataset = OpenCase(GetParam());
   for (const uint64_t batch_size : {1, 33, 100000}) {
-    const auto reader = dataset->Scan(NamesOf(*expected), batch_size).ValueOrDie();
+    const auto reader = dataset->Scan({.columns = NamesOf(*expected), .batch_size = batch_size}).ValueOrDie();
     const auto batches = reader->ToRecordBatches().ValueOrDie();
     for (const auto& batch : batches) {
       ASSERT_TRUE(batch->ValidateFull().ok()) << batch->ValidateFull().ToString();
@@ -67,9 +67,9 @@ TEST_P(Rows, AllColumnsOfTheTableUnlessSomeAreNamed) {
   names.resize(names.size() - 2);
   EXPECT_EQ(dataset->Schema().ValueOrDie()->field_names(), names);
   EXPECT_EQ(dataset->Scan().ValueOrDie()->schema()->field_names(), names);
-  EXPECT_TRUE(dataset->Scan({"absent"}).status().IsKeyError());
-  EXPECT_TRUE(dataset->Scan({"pair.left"}).status().IsKeyError());
-  EXPECT_TRUE(IsArgumentError(dataset->Scan({}, 0).status()));
+  EXPECT_TRUE(dataset->Scan({.columns = {"absent"}}).status().IsKeyError());
+  EXPECT_TRUE(dataset->Scan({.columns = {"pair.left"}}).status().IsKeyError());
+  EXPECT_TRUE(IsArgumentError(dataset->Scan({.batch_size = 0}).status()));
 }
 
 TEST_P(Rows, SingleRowsAreFoundByTheirIds) {

@@ -117,6 +117,14 @@ struct SearchResult {
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> ToRecordBatch() const;
 };
 
+struct ScanRequest {
+  /// What to return, in this order; all columns of the table if empty. `_rowid` and `_rowaddr` are a row's id and where
+  /// it lies (fragment << 32 | offset).
+  std::vector<std::string> columns = {};
+  /// How many rows a batch has at most; at least 1.
+  uint64_t batch_size = 8192;
+};
+
 /// The k nearest rows of what several searches of one query found, over different fragments or segments: the way to
 /// spread an index over machines. Their distances must be of one kind (all estimates, or all exact). Columns are best
 /// taken of these rows alone (Dataset::Take).
@@ -179,15 +187,13 @@ class Dataset {
   /// The schema of the table's rows.
   arrow::Result<std::shared_ptr<arrow::Schema>> Schema() const;
 
-  /// All rows in dataset order, deleted rows left out, in batches of at most `batch_size` rows, none of which spans two
-  /// fragments. The columns as named, all if there are none; `_rowid` and `_rowaddr` are a row's id and where it lies
-  /// (fragment << 32 | offset). Columns are what the table calls them now, and null where they were added later. Blobs
-  /// are presented by what says where they lie, as Lance does.
+  /// All rows in dataset order, deleted rows left out, in batches none of which spans two fragments. Columns are what
+  /// the table calls them now, and null where they were added later. Blobs are presented by what says where they lie,
+  /// as Lance does.
   ///
   /// KeyError for a column that the table does not have; NotImplemented, naming it, for one that is not read: of a type
   /// that is not, in data files of before version 2.0, or a struct whose fields are in several data files.
-  arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(const std::vector<std::string>& columns = {},
-                                                                uint64_t batch_size = 8192) const;
+  arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(const ScanRequest& request = {}) const;
 
   /// The rows with these ids, in their order; columns as in Scan. KeyError for an id that no live row has.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Take(std::span<const uint64_t> row_ids,

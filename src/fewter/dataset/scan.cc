@@ -128,12 +128,11 @@ arrow::Result<std::shared_ptr<arrow::Schema>> Dataset::Schema() const {
   return GetRowReader()->SchemaOf({});
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Dataset::Scan(const std::vector<std::string>& columns,
-                                                                       uint64_t batch_size) const {
-  if (batch_size == 0) return ArgumentError("batches of no rows");
+arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Dataset::Scan(const ScanRequest& request) const {
+  if (request.batch_size == 0) return ArgumentError("batches of no rows");
   auto rows = GetRowReader();
-  ARROW_ASSIGN_OR_RAISE(auto schema, rows->SchemaOf(columns));
-  return std::make_shared<ScanReader>(store_, manifest_, std::move(rows), std::move(schema), batch_size);
+  ARROW_ASSIGN_OR_RAISE(auto schema, rows->SchemaOf(request.columns));
+  return std::make_shared<ScanReader>(store_, manifest_, std::move(rows), std::move(schema), request.batch_size);
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::Take(std::span<const uint64_t> row_ids,
