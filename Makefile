@@ -1,6 +1,6 @@
 # The commands of the README. Everything they need is installed by scripts/setup.sh.
 
-.PHONY: build demo test lint format bench bench-peers bench-s3 crash old-releases clean
+.PHONY: build demo test lint format bench bench-peers bench-s3 bench-rows crash old-releases clean
 
 build:
 	@scripts/setup.sh build
@@ -34,6 +34,11 @@ bench-peers:
 bench-s3:
 	@scripts/setup.sh test
 	@bench/object_stores/run.sh
+
+# What taking and scanning rows costs, beside pylance.
+bench-rows:
+	@scripts/setup.sh test
+	@bench/rows/run.sh
 
 # Kills a thousand processes that write to a disk cache, and checks what each of them left.
 crash:

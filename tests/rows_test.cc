@@ -10,6 +10,8 @@
 #include <arrow/io/file.h>
 #include <arrow/ipc/reader.h>
 #include <arrow/table.h>
+#include <arrow/util/future.h>
+#include <arrow/util/thread_pool.h>
 
 #include <gtest/gtest.h>
 
@@ -57,6 +59,30 @@ TEST_P(Rows, AScanReturnsThemAllInOrder) {
     const auto got = arrow::Table::FromRecordBatches(reader->schema(), batches).ValueOrDie();
     EXPECT_EQ(got->schema()->ToString(false), expected->schema()->RemoveMetadata()->ToString(false));
     EXPECT_TRUE(got->Equals(*expected)) << got->ToString() << "\nbut pylance has\n" << expected->ToString();
+  }
+}
+
+TEST_P(Rows, ScansMayBeReadOnTheThreadsThatReadAhead) {
+  const auto expected = LoadExpected(GetParam());
+  const auto dataset = OpenCase(GetParam());
+  arrow::internal::Executor* const executor = dataset->session().cpu_executor();
+  // More of them than the executor has threads, so that all wait for rows at once.
+  std::vector<arrow::Future<int64_t>> scans;
+  for (int i = 0; i < executor->GetCapacity() + 2; ++i) {
+    scans.push_back(arrow::DeferNotOk(executor->Submit([&]() -> arrow::Result<int64_t> {
+      ARROW_ASSIGN_OR_RAISE(const auto reader, dataset->Scan({.batch_size = 10}));
+      ARROW_ASSIGN_OR_RAISE(const auto table, reader->ToTable());
+      return table->num_rows();
+    })));
+  }
+  for (const auto& rows : scans) EXPECT_EQ(rows.result().ValueOrDie(), expected->num_rows());
+}
+
+TEST_P(Rows, AScanMayBeLeftUnfinished) {
+  const auto dataset = OpenCase(GetParam());
+  for (int batches = 0; batches < 3; ++batches) {
+    const auto reader = dataset->Scan({.batch_size = 7}).ValueOrDie();
+    for (int i = 0; i < batches; ++i) EXPECT_EQ(reader->Next().ValueOrDie()->num_rows(), 7);
   }
 }
 

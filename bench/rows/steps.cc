@@ -2,9 +2,9 @@
 ///
 ///     steps URI [KEY=VALUE…]
 ///
-/// "open", "take IDS_FILE COUNT COLUMN,…" (takes COUNT rows at a time, by the ids in a file of 64-bit numbers) and "scan
-/// COLUMN,…"; the answer to each is one line of JSON: the median time of one take, or that of the scan, and how many rows
-/// came.
+/// "open", "take IDS_FILE COUNT COLUMN,…" (takes COUNT rows at a time, by the ids in a file of 64-bit numbers) and
+/// "scan COLUMN,…"; the answer to each is one line of JSON: the median time of one take, or that of the scan, and how
+/// many rows came.
 
 #include <fmt/core.h>
 
@@ -79,7 +79,7 @@ class Steps {
   arrow::Result<Answer> Scan(const std::vector<std::string>& columns) const {
     Answer answer;
     const auto start = Clock::now();
-    ARROW_ASSIGN_OR_RAISE(const auto reader, dataset_->Scan(columns));
+    ARROW_ASSIGN_OR_RAISE(const auto reader, dataset_->Scan({.columns = columns}));
     for (std::shared_ptr<arrow::RecordBatch> batch;;) {
       ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
       if (batch == nullptr) break;

@@ -35,6 +35,27 @@ arrow::Result<std::vector<uint64_t>> LiveRowIdsOfFragment(const lance::ObjectSto
   return ids;
 }
 
+std::vector<lance::RowRange> LiveRanges(const std::vector<uint32_t>& deleted, uint64_t first, uint64_t length) {
+  // Before the i-th deleted row there are as many live ones as its offset says, but for the i deleted ones.
+  size_t hole = 0;
+  for (size_t end = deleted.size(); hole < end;) {
+    const size_t middle = hole + (end - hole) / 2;
+    if (deleted[middle] - middle <= first) {
+      hole = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  std::vector<lance::RowRange> ranges;
+  for (uint64_t offset = first + hole; length > 0; ++hole) {
+    const uint64_t end = hole < deleted.size() ? std::min<uint64_t>(deleted[hole], offset + length) : offset + length;
+    if (end > offset) ranges.push_back({offset, end - offset});
+    length -= end - offset;
+    offset = end + 1;
+  }
+  return ranges;
+}
+
 arrow::Result<std::shared_ptr<const RowLocations>> RowLocations::Read(const lance::ObjectStore& store,
                                                                       const lance::Manifest& manifest) {
   auto locations = std::make_shared<RowLocations>();

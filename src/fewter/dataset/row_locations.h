@@ -7,6 +7,7 @@
 
 #include <arrow/result.h>
 
+#include "fewter/lance/file_metadata.h"
 #include "fewter/lance/manifest.h"
 #include "fewter/lance/object_store.h"
 
@@ -21,6 +22,10 @@ arrow::Result<std::vector<uint64_t>> RowIdsOfFragment(const lance::ObjectStore& 
 arrow::Result<std::vector<uint64_t>> LiveRowIdsOfFragment(const lance::ObjectStore& store,
                                                           const lance::Manifest& manifest,
                                                           const lance::Fragment& fragment);
+
+/// Live rows [first, first + length) of a fragment, counted without the deleted ones, as ranges of offsets. `deleted`
+/// are the offsets of deleted rows, ascending.
+std::vector<lance::RowRange> LiveRanges(const std::vector<uint32_t>& deleted, uint64_t first, uint64_t length);
 
 /// Where rows lie (fragment << 32 | offset), by row id. Immutable, thread safe.
 class RowLocations {

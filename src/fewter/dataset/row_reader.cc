@@ -1,13 +1,13 @@
 #include "fewter/dataset/row_reader.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include <arrow/array/util.h>
 #include <arrow/builder.h>
 
 #include "fewter/dataset/data_files.h"
+#include "fewter/lance/deletions.h"
 #include "fewter/lance/schema.h"
 #include "fewter/util/argument_error.h"
 
@@ -88,20 +88,29 @@ class Projection {
   const lance::DataFile& data_file_;
 };
 
-/// A column of the answer that is not one of the table's: `number_of(i)` for each row.
-template <typename NumberOf>
-arrow::Result<std::shared_ptr<arrow::Array>> Numbers(size_t num_rows, const NumberOf& number_of) {
+uint64_t NumRows(const std::vector<lance::RowRange>& ranges) {
+  uint64_t rows = 0;
+  for (const lance::RowRange& range : ranges) rows += range.length;
+  return rows;
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> Addresses(const lance::Fragment& fragment,
+                                                       const std::vector<lance::RowRange>& rows) {
   arrow::UInt64Builder builder;
-  ARROW_RETURN_NOT_OK(builder.Reserve(static_cast<int64_t>(num_rows)));
-  for (size_t i = 0; i < num_rows; ++i) builder.UnsafeAppend(number_of(i));
+  ARROW_RETURN_NOT_OK(builder.Reserve(static_cast<int64_t>(NumRows(rows))));
+  for (const lance::RowRange& range : rows) {
+    for (uint64_t offset = range.start; offset < range.end(); ++offset) {
+      builder.UnsafeAppend(fragment.id << 32 | offset);
+    }
+  }
   return builder.Finish();
 }
 
-/// A column of the answer: which of the table's fields it is.
-struct Wanted {
-  int column = 0;
-  size_t position = 0;
-};
+arrow::Result<std::shared_ptr<arrow::Array>> Numbers(std::span<const uint64_t> numbers) {
+  arrow::UInt64Builder builder;
+  ARROW_RETURN_NOT_OK(builder.AppendValues(numbers.data(), static_cast<int64_t>(numbers.size())));
+  return builder.Finish();
+}
 
 }  // namespace
 
@@ -139,57 +148,96 @@ arrow::Result<std::shared_ptr<arrow::Schema>> RowReader::SchemaOf(const std::vec
 arrow::Result<std::shared_ptr<lance::FileReader>> RowReader::Open(const lance::DataFile& file) {
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = files_.find(file.path); found != files_.end()) return found->second;
+    if (const auto found = files_.find(&file); found != files_.end()) return found->second;
   }
   ARROW_ASSIGN_OR_RAISE(auto reader, OpenDataFile(*store_, cache_, file));
   const std::lock_guard lock(mutex_);
-  return files_.emplace(file.path, std::move(reader)).first->second;
+  return files_.emplace(&file, std::move(reader)).first->second;
+}
+
+arrow::Result<std::shared_ptr<const std::vector<uint32_t>>> RowReader::DeletedOffsets(const lance::Fragment& fragment) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = deleted_.find(&fragment); found != deleted_.end()) return found->second;
+  }
+  ARROW_ASSIGN_OR_RAISE(auto read, lance::ReadDeletions(*store_, fragment));
+  auto deleted = std::make_shared<const std::vector<uint32_t>>(std::move(read));
+  const std::lock_guard lock(mutex_);
+  return deleted_.emplace(&fragment, std::move(deleted)).first->second;
+}
+
+struct RowReader::FilePart {
+  /// A column of the answer: which of the table's fields it is.
+  struct Column {
+    int column = 0;
+    size_t position = 0;
+  };
+
+  const lance::DataFile* file = nullptr;
+  std::vector<Column> columns;
+  /// What has been read of them.
+  arrow::ArrayVector arrays;
+};
+
+arrow::Status RowReader::ReadPart(const lance::Fragment& fragment, const std::vector<lance::RowRange>& rows,
+                                  const arrow::Schema& schema, FilePart* part) {
+  const Fields& fields = manifest_->fields;
+  ARROW_ASSIGN_OR_RAISE(const auto reader, Open(*part->file));
+  const Fields& in_file = reader->metadata().fields();
+  std::vector<std::string> names;
+  std::vector<size_t> positions;
+  for (const FilePart::Column& column : part->columns) {
+    ARROW_ASSIGN_OR_RAISE(const size_t stored, PositionInFile(reader->metadata(), fields[column.position]));
+    names.push_back(in_file[stored].name);
+    positions.push_back(stored);
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto batch, reader->ReadRows(names, rows));
+  const Projection projection(fields, in_file, fragment, *part->file);
+  for (size_t i = 0; i < part->columns.size(); ++i) {
+    const FilePart::Column& column = part->columns[i];
+    const auto& array = batch->column(static_cast<int>(i));
+    const auto& type = schema.field(column.column)->type();
+    ARROW_ASSIGN_OR_RAISE(auto data, projection.Project(column.position, positions[i], type, array->data()));
+    part->arrays.push_back(data == array->data() ? array : arrow::MakeArray(data));
+  }
+  return arrow::Status::OK();
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowReader::Read(const lance::Fragment& fragment,
-                                                                   const std::vector<uint64_t>& offsets,
+                                                                   const std::vector<lance::RowRange>& rows,
                                                                    std::span<const uint64_t> row_ids,
                                                                    const std::shared_ptr<arrow::Schema>& schema) {
   const Fields& fields = manifest_->fields;
-  const auto num_rows = static_cast<int64_t>(offsets.size());
+  const auto num_rows = static_cast<int64_t>(NumRows(rows));
   arrow::ArrayVector arrays(static_cast<size_t>(schema->num_fields()));
-  std::map<const lance::DataFile*, std::vector<Wanted>> by_file;
+  std::vector<FilePart> parts;
   for (int i = 0; i < schema->num_fields(); ++i) {
     const std::string& name = schema->field(i)->name();
     auto& array = arrays[static_cast<size_t>(i)];
-    if (name == kRowId) {
-      ARROW_ASSIGN_OR_RAISE(array, Numbers(offsets.size(), [&](size_t row) { return row_ids[row]; }));
+    if (name == kRowId && !row_ids.empty()) {
+      ARROW_ASSIGN_OR_RAISE(array, Numbers(row_ids));
       continue;
     }
-    if (name == kRowAddress) {
-      ARROW_ASSIGN_OR_RAISE(array,
-                            Numbers(offsets.size(), [&](size_t row) { return fragment.id << 32 | offsets[row]; }));
+    if (name == kRowId || name == kRowAddress) {
+      ARROW_ASSIGN_OR_RAISE(array, Addresses(fragment, rows));
       continue;
     }
     const auto position = static_cast<size_t>(manifest_->FindField(name) - fields.data());
-    if (const lance::DataFile* file = FindDataFileOfTree(fragment, fields, position)) {
-      by_file[file].push_back({i, position});
-    } else {
+    const lance::DataFile* file = FindDataFileOfTree(fragment, fields, position);
+    if (file == nullptr) {
       ARROW_ASSIGN_OR_RAISE(array, arrow::MakeArrayOfNull(schema->field(i)->type(), num_rows));
+      continue;
     }
+    auto part = std::find_if(parts.begin(), parts.end(), [&](const FilePart& one) { return one.file == file; });
+    if (part == parts.end()) part = parts.insert(part, FilePart{file, {}, {}});
+    part->columns.push_back({i, position});
   }
-  for (const auto& [file, wanted] : by_file) {
-    ARROW_ASSIGN_OR_RAISE(const auto reader, Open(*file));
-    const Fields& in_file = reader->metadata().fields();
-    std::vector<std::string> names;
-    std::vector<size_t> positions;
-    for (const Wanted& column : wanted) {
-      ARROW_ASSIGN_OR_RAISE(const size_t stored, PositionInFile(reader->metadata(), fields[column.position]));
-      names.push_back(in_file[stored].name);
-      positions.push_back(stored);
-    }
-    ARROW_ASSIGN_OR_RAISE(const auto batch, reader->TakeRows(names, offsets));
-    const Projection projection(fields, in_file, fragment, *file);
-    for (size_t i = 0; i < wanted.size(); ++i) {
-      const auto& type = schema->field(wanted[i].column)->type();
-      ARROW_ASSIGN_OR_RAISE(auto data, projection.Project(wanted[i].position, positions[i], type,
-                                                          batch->column(static_cast<int>(i))->data()));
-      arrays[static_cast<size_t>(wanted[i].column)] = arrow::MakeArray(data);
+  std::vector<arrow::Status> outcomes(parts.size());
+  store_->RunTogether(parts.size(), [&](size_t i) { outcomes[i] = ReadPart(fragment, rows, *schema, &parts[i]); });
+  for (size_t i = 0; i < parts.size(); ++i) {
+    ARROW_RETURN_NOT_OK(outcomes[i]);
+    for (size_t k = 0; k < parts[i].columns.size(); ++k) {
+      arrays[static_cast<size_t>(parts[i].columns[k].column)] = std::move(parts[i].arrays[k]);
     }
   }
   return arrow::RecordBatch::Make(schema, num_rows, std::move(arrays));

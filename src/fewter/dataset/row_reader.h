@@ -34,22 +34,31 @@ class RowReader {
   /// table does not have, NotImplemented for one of a type that is not read, an argument error for one named twice.
   arrow::Result<std::shared_ptr<arrow::Schema>> SchemaOf(const std::vector<std::string>& columns) const;
 
-  /// Rows of a fragment, by their offsets in it, in their order. `schema` comes from SchemaOf; if it has kRowId,
-  /// `row_ids` are the rows' own. Columns that the fragment has no data of are null.
+  /// Rows of a fragment: ranges of offsets in it, one after the other. `schema` comes from SchemaOf; if it has kRowId,
+  /// `row_ids` are the rows' own, or there are none where these are addresses. Columns that the fragment has no data of
+  /// are null.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Read(const lance::Fragment& fragment,
-                                                          const std::vector<uint64_t>& offsets,
+                                                          const std::vector<lance::RowRange>& rows,
                                                           std::span<const uint64_t> row_ids,
                                                           const std::shared_ptr<arrow::Schema>& schema);
 
+  /// The offsets of a fragment's deleted rows, ascending. Read once and kept.
+  arrow::Result<std::shared_ptr<const std::vector<uint32_t>>> DeletedOffsets(const lance::Fragment& fragment);
+
  private:
   arrow::Result<std::shared_ptr<lance::FileReader>> Open(const lance::DataFile& file);
+  /// Some columns of one data file.
+  struct FilePart;
+  arrow::Status ReadPart(const lance::Fragment& fragment, const std::vector<lance::RowRange>& rows,
+                         const arrow::Schema& schema, FilePart* part);
 
   const std::shared_ptr<const lance::ObjectStore> store_;
   const std::shared_ptr<const lance::Manifest> manifest_;
   const WeakCache cache_;
   std::mutex mutex_;
-  /// By path.
-  std::unordered_map<std::string, std::shared_ptr<lance::FileReader>> files_;
+  /// By what the manifest has of them.
+  std::unordered_map<const lance::DataFile*, std::shared_ptr<lance::FileReader>> files_;
+  std::unordered_map<const lance::Fragment*, std::shared_ptr<const std::vector<uint32_t>>> deleted_;
 };
 
 }  // namespace fewter

@@ -246,17 +246,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> FileReader::ReadRows(const st
   return Read(columns, {{{start, length}}}, nullptr).front();
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> FileReader::TakeRows(const std::vector<std::string>& columns,
-                                                                        const std::vector<uint64_t>& rows) {
-  std::vector<RowRange> ranges;
-  for (const uint64_t row : rows) {
-    if (!ranges.empty() && ranges.back().end() == row) {
-      ++ranges.back().length;
-    } else {
-      ranges.push_back({row, 1});
-    }
-  }
-  return Read(columns, {std::move(ranges)}, nullptr).front();
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> FileReader::ReadRows(const std::vector<std::string>& columns,
+                                                                        std::vector<RowRange> rows) {
+  return Read(columns, {std::move(rows)}, nullptr).front();
 }
 
 std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> FileReader::ReadRanges(

@@ -52,16 +52,16 @@ class FileReader {
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns, uint64_t start,
                                                               uint64_t length);
 
-  /// The same for several ranges of rows, each with a result of its own: all their bytes are fetched together, in
+  /// The same for several ranges of rows, one after the other: in any order, overlapping and repeated if they like.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns,
+                                                              std::vector<RowRange> rows);
+
+  /// The same, but each range with a result of its own: all their bytes are fetched together, in
   /// rounds of requests that go side by side: at most two, but for text and lists in files of version 2.0. `executor`
   /// decodes them side by side; null for this thread alone.
   std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> ReadRanges(const std::vector<std::string>& columns,
                                                                              std::span<const RowRange> ranges,
                                                                              arrow::internal::Executor* executor);
-
-  /// The same for single rows of the file, in any order and with repetitions.
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeRows(const std::vector<std::string>& columns,
-                                                              const std::vector<uint64_t>& rows);
 
  private:
   class Impl;

@@ -122,7 +122,9 @@ void ExpectSameRows(FileReader* reader, const std::vector<std::string>& names, c
   std::vector<uint64_t> rows;
   for (int i = 0; i < 10 && num_rows > 0; ++i) rows.push_back(random() % num_rows);
   if (!rows.empty()) rows.insert(rows.end(), {rows[0], num_rows - 1});
-  const auto batch = reader->TakeRows(names, rows);
+  std::vector<RowRange> ranges;
+  for (const uint64_t row : rows) ranges.push_back({row, 1});
+  const auto batch = reader->ReadRows(names, ranges);
   ASSERT_TRUE(batch.ok()) << batch.status().ToString();
   ASSERT_TRUE((*batch)->ValidateFull().ok());
   ASSERT_EQ((*batch)->num_rows(), static_cast<int64_t>(rows.size()));
@@ -133,7 +135,7 @@ void ExpectSameRows(FileReader* reader, const std::vector<std::string>& names, c
           << names[i] << ", row " << rows[row] << ": " << got->ToString();
     }
   }
-  EXPECT_TRUE(reader->TakeRows(names, {num_rows}).status().IsInvalid());
+  EXPECT_TRUE(reader->ReadRows(names, std::vector<RowRange>{{num_rows, 1}}).status().IsInvalid());
 }
 
 void ExpectSameColumns(const fs::path& path) {

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include <arrow/array/array_base.h>
 #include <arrow/type.h>
@@ -46,11 +47,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)(*reader)->ReadGlobalBuffer(1).ok();
   const auto& metadata = (*reader)->metadata();
   const uint64_t length = std::min(metadata.num_rows(), kMaxRows);
+  const std::vector<fewter::lance::RowRange> rows = {{length - 1, 1}, {0, 1}, {length / 2, 1}};
   for (size_t i = 0; i < std::min(metadata.fields().size(), kMaxFields); ++i) {
     for (const uint64_t start : {uint64_t{0}, metadata.num_rows() - length}) {
       Check((*reader)->ReadRows({metadata.fields()[i].name}, start, length));
     }
-    if (length > 0) Check((*reader)->TakeRows({metadata.fields()[i].name}, {length - 1, 0, length / 2}));
+    if (length > 0) Check((*reader)->ReadRows({metadata.fields()[i].name}, rows));
   }
   return 0;
 }
