@@ -17,6 +17,7 @@ include(FewterValkey)
 
 if(FEWTER_BUILD_CLI)
   find_package(CLI11 REQUIRED)
+  include(FewterParquet)
 endif()
 if(FEWTER_BUILD_TESTS)
   find_package(GTest REQUIRED)

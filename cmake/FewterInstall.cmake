@@ -25,4 +25,8 @@ if(FEWTER_BUILD_CLI)
   set_target_properties(fewter_cli PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON
     INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${FEWTER_ARROW_LIBRARY_DIR}")
   install(TARGETS fewter_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  if(TARGET fewter_parquet)
+    set_target_properties(fewter_parquet PROPERTIES INSTALL_RPATH "${FEWTER_ARROW_LIBRARY_DIR}")
+    install(TARGETS fewter_parquet LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  endif()
 endif()

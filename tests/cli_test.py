@@ -138,6 +138,8 @@ def test_usage_errors(tmp_path):
     query("--row", 0, "--vector", QUERIES, code=2)
     query("--row", 0, "-k", 0, code=2)
     query("--row", 0, "--nprobes", -3, code=2)
+    assert "--nprobes 20" in query("--row", 0, "--max-nprobes", 3, code=2).stderr
+    assert "--dataset-version" in query("--row", 0, "--dataset-version", -1, code=2).stderr
     query("--row", -1, code=2)
     assert "5000 rows" in query("--row", 5000, code=2).stderr
     query("--row", 0, "--cache", "floppy:///dev/fd0", code=2)
@@ -300,6 +302,8 @@ def test_a_search_beyond_the_index(tmp_path, pylance):
     pylance.write_dataset(pa.table({"v": array.slice(400)}), uri, mode="append")
     same()
     same("--fast-search", fast_search=True)
+    same("--fast-search", "--exact", fast_search=True, use_index=False)
+    same("--fast-search", "--metric", "dot", fast_search=True, metric="dot")
     assert "ef is 3" in run(*arguments, "--ef", 3, code=2).stderr
 
 
@@ -319,4 +323,5 @@ def test_a_column_without_an_index_is_searched_exactly(tmp_path, pylance):
     arguments = ["query", tmp_path / "d.lance", "--column", "v", "--vector", tmp_path / "q.npy", "-k", 2, "--json"]
     (answer,) = lines(run(*arguments))
     assert answer["rows"][0] == {"_rowid": 3, "_distance": 0.0}
-    assert "no vector index" in run(*arguments, "--fast-search", code=3).stderr
+    # No index covers any row.
+    assert lines(run(*arguments, "--fast-search")) == [{"query": 0, "rows": []}]

@@ -14,6 +14,10 @@ using Action = std::function<arrow::Status()>;
 /// Each adds a sub-command to `app`, and sets `action` if the line names it.
 void AddInfoCommand(CLI::App* app, Action* action);
 void AddQueryCommand(CLI::App* app, Action* action);
+void AddScanCommand(CLI::App* app, Action* action);
+void AddHeadCommand(CLI::App* app, Action* action);
+void AddSchemaCommand(CLI::App* app, Action* action);
+void AddCountCommand(CLI::App* app, Action* action);
 void AddBenchCommand(CLI::App* app, Action* action);
 void AddCacheCommand(CLI::App* app, Action* action);
 

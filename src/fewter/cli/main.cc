@@ -7,6 +7,7 @@
 
 #include "fewter/cli/commands.h"
 #include "fewter/cli/exit_code.h"
+#include "fewter/cli/terminal.h"
 #include "fewter/util/status_text.h"
 #include "fewter/version.h"
 
@@ -45,6 +46,10 @@ int main(int argc, char** argv) {
   fewter::cli::Action action;
   fewter::cli::AddInfoCommand(&app, &action);
   fewter::cli::AddQueryCommand(&app, &action);
+  fewter::cli::AddScanCommand(&app, &action);
+  fewter::cli::AddHeadCommand(&app, &action);
+  fewter::cli::AddSchemaCommand(&app, &action);
+  fewter::cli::AddCountCommand(&app, &action);
   fewter::cli::AddBenchCommand(&app, &action);
   fewter::cli::AddCacheCommand(&app, &action);
   try {
@@ -60,6 +65,7 @@ int main(int argc, char** argv) {
   }
   arrow::Status status = Run(action);
   if (status.ok() && std::fflush(stdout) != 0) status = arrow::Status::IOError("cannot write to standard output");
-  if (!status.ok()) fmt::print(stderr, "fewter: {}\n", fewter::MessageWithReason(status));
+  if (!status.ok())
+    fmt::print(stderr, "{} {}\n", fewter::cli::Red("fewter:", stderr), fewter::MessageWithReason(status));
   return fewter::cli::ExitCodeFor(status);
 }

@@ -15,10 +15,15 @@
 #include "fewter/cli/cache_choice.h"
 #include "fewter/cli/choice_option.h"
 #include "fewter/cli/commands.h"
+#include "fewter/cli/json_text.h"
 #include "fewter/cli/npy.h"
+#include "fewter/cli/rows_choice.h"
 #include "fewter/cli/stats_output.h"
 #include "fewter/cli/store_choice.h"
+#include "fewter/cli/text_table.h"
 #include "fewter/dataset/dataset.h"
+#include "fewter/dataset/row_reader.h"
+#include "fewter/util/argument_error.h"
 
 namespace fewter::cli {
 
@@ -47,30 +52,34 @@ arrow::Result<std::vector<std::vector<float>>> ReadQueries(const QueryOptions& o
   return ReadVectors(options.vector_file);
 }
 
-void PrintRows(size_t query, size_t num_queries, const std::vector<Neighbor>& rows) {
+arrow::Status PrintRows(size_t query, size_t num_queries, const SearchResult& result) {
   if (num_queries > 1) fmt::print("query {}\n", query);
-  fmt::print("{:>5}  {:>20}  {:>14}\n", "", "_rowid", "_distance");
-  for (size_t i = 0; i < rows.size(); ++i) {
-    fmt::print("{:>5}  {:>20}  {:>14.6g}\n", i + 1, rows[i].row_id, rows[i].distance);
+  TextTable table;
+  for (const char* header : {"", "_rowid", "_distance"}) table.AddColumn(header, true);
+  if (result.columns != nullptr) table.AddColumns(*result.columns->schema());
+  for (size_t i = 0; i < result.rows.size(); ++i) {
+    const Neighbor& row = result.rows[i];
+    table.AddRow({fmt::format("{}", i + 1), fmt::format("{}", row.row_id), fmt::format("{:.6g}", row.distance)});
+    if (result.columns != nullptr) ARROW_RETURN_NOT_OK(table.AddCells(*result.columns, static_cast<int64_t>(i)));
   }
-}
-
-/// The shortest text that reads back as the same float, and as a float: JSON's 0 would be a whole number to many
-/// readers. JSON has no infinities; a number that large is read as one.
-std::string FloatText(float value) {
-  if (std::isinf(value)) return value < 0 ? "-1e999" : "1e999";
-  std::string text = fmt::format("{}", value);
-  if (text.find_first_of(".e") == std::string::npos) text += ".0";
-  return text;
+  table.Print(stdout);
+  return arrow::Status::OK();
 }
 
 /// Written by hand rather than by the JSON library so that the float keeps its own shortest form.
-void PrintRowsJson(size_t query, const std::vector<Neighbor>& rows) {
-  fmt::print("{{\"query\":{},\"rows\":[", query);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    fmt::print("{}{{\"_rowid\":{},\"_distance\":{}}}", i == 0 ? "" : ",", rows[i].row_id, FloatText(rows[i].distance));
+arrow::Status PrintRowsJson(size_t query, const SearchResult& result) {
+  std::string line = fmt::format("{{\"query\":{},\"rows\":[", query);
+  for (size_t i = 0; i < result.rows.size(); ++i) {
+    line += fmt::format("{}{{\"_rowid\":{},\"_distance\":", i == 0 ? "" : ",", result.rows[i].row_id);
+    AppendJsonNumber(result.rows[i].distance, &line);
+    if (result.columns != nullptr) {
+      line += ',';
+      ARROW_RETURN_NOT_OK(AppendJsonMembers(*result.columns, static_cast<int64_t>(i), &line));
+    }
+    line += '}';
   }
-  fmt::print("]}}\n");
+  fmt::print("{}]}}\n", line);
+  return arrow::Status::OK();
 }
 
 void PrintStats(const QueryOptions& options, double seconds, const Dataset& dataset) {
@@ -88,18 +97,21 @@ void PrintStats(const QueryOptions& options, double seconds, const Dataset& data
 
 arrow::Status RunQuery(const QueryOptions& options) {
   const auto start = Clock::now();
+  const SearchRequest& asked = options.request;
+  if (asked.max_nprobes != 0 && asked.max_nprobes < asked.nprobes) {
+    return ArgumentError("--max-nprobes ", asked.max_nprobes, " is less than --nprobes ", asked.nprobes);
+  }
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
   ARROW_ASSIGN_OR_RAISE(auto dataset, OpenDataset(options.store, std::move(backend)));
   ARROW_ASSIGN_OR_RAISE(const auto queries, ReadQueries(options, *dataset));
   SearchRequest request = options.request;
+  // These two there are anyway.
+  std::erase(request.columns, RowReader::kRowId);
+  std::erase(request.columns, SearchResult::kDistance);
   for (size_t i = 0; i < queries.size(); ++i) {
     request.query = queries[i];
     ARROW_ASSIGN_OR_RAISE(const auto result, dataset->Search(request));
-    if (options.json) {
-      PrintRowsJson(i, result.rows);
-    } else {
-      PrintRows(i, queries.size(), result.rows);
-    }
+    ARROW_RETURN_NOT_OK(options.json ? PrintRowsJson(i, result) : PrintRows(i, queries.size(), result));
   }
   const std::chrono::duration<double> elapsed = Clock::now() - start;
   if (options.stats) PrintStats(options, elapsed.count(), *dataset);
@@ -125,6 +137,7 @@ void AddQueryCommand(CLI::App* app, Action* action) {
   CLI::App* command = app->add_subcommand("query", "Finds the rows nearest to a vector");
   AddStoreOptions(command, &options->store);
   command->add_option("--column", options->request.column, "The vector column")->required();
+  AddColumnsOption(command, &options->request.columns, "What to return of each row, separated by commas");
   auto* query = command->add_option_group("query", "What to look for");
   query->add_option("--vector", options->vector_file, "A .npy file of one vector or a matrix of them");
   query->add_option("--row", options->row, "The vector of this row of the dataset")
@@ -159,7 +172,8 @@ void AddQueryCommand(CLI::App* app, Action* action) {
                       "[memory over the user's cache folder on disk, at most 5 GiB]");
   command->add_flag("--json", options->json, "Print one JSON object a query");
   command->add_flag("--stats", options->stats, "Print time, requests and cache counts at the end");
-  command->footer("Example: fewter query examples/packages.lance --column vector --row 0 -k 5 --nprobes 8 --stats");
+  command->footer(
+      "Example: fewter query examples/packages.lance --column vector --row 0 -k 5 --nprobes 8 --columns name");
   command->callback([=] { *action = [options] { return RunQuery(*options); }; });
 }
 

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "fewter/cli/cache_choice.h"
@@ -48,7 +49,8 @@ void AddStoreOptions(CLI::App* command, StoreChoice* choice) {
                    "key=value for the dataset's store, by pylance's names; may be repeated")
       ->take_all()
       ->expected(1);
-  command->add_option("--dataset-version", choice->version, "The version to open [latest]");
+  command->add_option("--dataset-version", choice->version, "The version to open [latest]")
+      ->check(CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max()));
   command->add_option("--data-cache", choice->data_cache,
                       "A cache of its own for pages of remote data files, as --cache [the same cache]");
   command->add_flag("--trace-io", choice->trace_io, "Print a line on standard error for every request to the store");

@@ -80,7 +80,8 @@ struct SearchRequest {
   bool use_index = true;
   /// Which index, if the column has several; the first of the manifest if empty, as pylance does.
   std::string index = {};
-  /// Leave out rows that no index segment covers. Without it they are searched exactly, and all distances are exact.
+  /// Leave out rows that no index segment covers: all of them if the search has to be exact. Without it they are
+  /// searched exactly, and all distances are exact.
   bool indexed_rows_only = false;
   /// Only these fragments.
   std::optional<std::vector<uint64_t>> fragments = {};

@@ -133,7 +133,8 @@ class DatasetSearch {
     if (segments_.empty()) {
       metric_ =
           request_.metric.value_or(column_->element_type() == ElementType::kUint8 ? Metric::kHamming : Metric::kL2);
-      ARROW_RETURN_NOT_OK(SearchExactly(Wanted(dataset_.manifest().fragments)));
+      // As pylance: no index covers any row.
+      if (!request_.indexed_rows_only) ARROW_RETURN_NOT_OK(SearchExactly(Wanted(dataset_.manifest().fragments)));
     } else {
       metric_ = segments_.front()->index->state().metric;
       ARROW_RETURN_NOT_OK(SearchSegments());
@@ -161,7 +162,6 @@ class DatasetSearch {
   arrow::Status OpenSegments() {
     if (!request_.use_index) return arrow::Status::OK();
     ARROW_ASSIGN_OR_RAISE(chosen_, dataset_.FindIndex(request_.column, request_.index));
-    if (chosen_.empty() && request_.indexed_rows_only) return dataset_.ChooseIndex(request_.column, "").status();
     if (request_.segments) ARROW_RETURN_NOT_OK(KeepNamedSegments());
     for (auto& opened : GetSegments()) {
       ARROW_ASSIGN_OR_RAISE(auto segment, std::move(opened));

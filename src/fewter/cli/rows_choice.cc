@@ -1,0 +1,40 @@
+#include "fewter/cli/rows_choice.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "fewter/util/argument_error.h"
+
+namespace fewter::cli {
+
+void AddColumnsOption(CLI::App* command, std::vector<std::string>* columns, const std::string& description) {
+  command->add_option("--columns", *columns, description)->delimiter(',')->allow_extra_args(false);
+}
+
+void AddRowsOptions(CLI::App* command, RowsChoice* choice) {
+  AddStoreOptions(command, &choice->store);
+  AddColumnsOption(command, &choice->columns, "Columns, separated by commas; _rowid and _rowaddr, too [all]");
+}
+
+uint64_t RowsOfBatch(const lance::Manifest& manifest) {
+  constexpr uint64_t kMostRows = 8192;
+  constexpr uint64_t kBytes = uint64_t{32} << 20;
+  uint64_t bytes = 0;
+  for (const lance::Fragment& fragment : manifest.fragments) {
+    for (const lance::DataFile& file : fragment.files) bytes += file.size;
+  }
+  const uint64_t bytes_of_row = bytes / std::max<uint64_t>(manifest.physical_rows(), 1);
+  return std::clamp<uint64_t>(kBytes / std::max<uint64_t>(bytes_of_row, 1), 1, kMostRows);
+}
+
+arrow::Result<std::vector<uint64_t>> RowIdsOfNumbers(const Dataset& dataset, const std::vector<uint64_t>& numbers) {
+  ARROW_ASSIGN_OR_RAISE(const auto all, dataset.RowIds());
+  std::vector<uint64_t> row_ids;
+  for (const uint64_t number : numbers) {
+    if (number >= all.size()) return ArgumentError("row ", number, ": the dataset has ", all.size(), " rows");
+    row_ids.push_back(all[number]);
+  }
+  return row_ids;
+}
+
+}  // namespace fewter::cli

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "fewter/cli/store_choice.h"
+#include "fewter/dataset/dataset.h"
+
+namespace fewter::cli {
+
+/// Which rows and columns of a dataset, as several commands let one say it.
+struct RowsChoice {
+  StoreChoice store;
+  /// All if there are none.
+  std::vector<std::string> columns;
+};
+
+/// Adds what AddStoreOptions does, and --columns.
+void AddRowsOptions(CLI::App* command, RowsChoice* choice);
+
+/// The option --columns alone.
+void AddColumnsOption(CLI::App* command, std::vector<std::string>* columns, const std::string& description);
+
+/// So many rows to read at a time that they take some tens of MiB, going by the size of the data files.
+uint64_t RowsOfBatch(const lance::Manifest& manifest);
+
+/// The numbers of rows in dataset order, deleted rows left out, as row ids. An argument error for one that there is
+/// not.
+arrow::Result<std::vector<uint64_t>> RowIdsOfNumbers(const Dataset& dataset, const std::vector<uint64_t>& numbers);
+
+}  // namespace fewter::cli

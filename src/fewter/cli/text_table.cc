@@ -1,0 +1,103 @@
+#include "fewter/cli/text_table.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+#include <arrow/type_traits.h>
+
+#include "fewter/cli/json_text.h"
+#include "fewter/cli/terminal.h"
+#include "fewter/util/status_text.h"
+
+namespace fewter::cli {
+
+namespace {
+
+/// Of a cell, whatever the terminal.
+constexpr size_t kWidest = 60;
+/// Columns are not made narrower than this; then lines are longer than the terminal's.
+constexpr size_t kNarrowest = 6;
+constexpr std::string_view kGap = "  ";
+
+/// More bytes than a cell can show.
+constexpr size_t kLongest = 4 * kWidest;
+
+std::string OnOneLine(std::string_view text) {
+  std::string line(text.substr(0, kLongest));
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::replace(line.begin(), line.end(), '\t', ' ');
+  return Printable(line);
+}
+
+/// Text as it is; the rest as JSON.
+arrow::Result<std::string> CellText(const arrow::Array& array, int64_t row) {
+  if (array.IsValid(row)) {
+    if (const auto* text = dynamic_cast<const arrow::StringArray*>(&array)) return OnOneLine(text->GetView(row));
+    if (const auto* text = dynamic_cast<const arrow::LargeStringArray*>(&array)) return OnOneLine(text->GetView(row));
+  }
+  std::string text;
+  ARROW_RETURN_NOT_OK(AppendJsonValue(array, row, &text, kLongest));
+  return Printable(text);
+}
+
+std::string Aligned(const std::string& text, size_t width, bool is_right_aligned) {
+  const size_t used = DisplayWidth(text);
+  const std::string padding(width > used ? width - used : 0, ' ');
+  return is_right_aligned ? padding + text : text + padding;
+}
+
+}  // namespace
+
+void TextTable::AddColumn(std::string header, bool is_right_aligned) {
+  columns_.push_back({std::move(header), is_right_aligned});
+}
+
+void TextTable::AddColumns(const arrow::Schema& schema) {
+  for (const auto& field : schema.fields()) {
+    const arrow::Type::type type = field->type()->id();
+    AddColumn(Printable(field->name()), arrow::is_numeric(type) || arrow::is_decimal(type));
+  }
+}
+
+arrow::Status TextTable::AddCells(const arrow::RecordBatch& rows, int64_t row) {
+  for (const auto& column : rows.columns()) {
+    ARROW_ASSIGN_OR_RAISE(rows_.back().emplace_back(), CellText(*column, row));
+  }
+  return arrow::Status::OK();
+}
+
+std::vector<size_t> TextTable::Widths(size_t line_width) const {
+  std::vector<size_t> widths;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    size_t widest = DisplayWidth(columns_[i].header);
+    for (const auto& cells : rows_) widest = std::max(widest, DisplayWidth(cells[i]));
+    widths.push_back(std::min(widest, kWidest));
+  }
+  const size_t gaps = kGap.size() * (columns_.empty() ? 0 : columns_.size() - 1);
+  for (size_t cap = kWidest; line_width > 0 && cap >= kNarrowest; --cap) {
+    for (size_t& width : widths) width = std::min(width, cap);
+    if (std::accumulate(widths.begin(), widths.end(), gaps) <= line_width) break;
+  }
+  return widths;
+}
+
+void TextTable::Print(std::FILE* stream) const {
+  const std::vector<size_t> widths = Widths(LineWidth(stream));
+  const auto print_line = [&](const auto& cell) {
+    std::string line;
+    for (size_t i = 0; i < widths.size(); ++i) {
+      if (i > 0) line += kGap;
+      line += Aligned(CutToWidth(cell(i), widths[i]), widths[i], columns_[i].is_right_aligned);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line;
+  };
+  fmt::print(stream, "{}\n", Bold(print_line([&](size_t i) { return columns_[i].header; }), stream));
+  for (const auto& cells : rows_) fmt::print(stream, "{}\n", print_line([&](size_t i) { return cells[i]; }));
+}
+
+}  // namespace fewter::cli
