@@ -6,13 +6,22 @@ set(FEWTER_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/fewter")
 # The wheel's library is linked by path, which CMake does not take for a library to remember at installation.
 set_target_properties(fewter PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON INSTALL_RPATH "${FEWTER_ARROW_LIBRARY_DIR}")
 
+if(FEWTER_PROMETHEUS)
+  set_target_properties(fewter_prometheus PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON
+    INSTALL_RPATH "$ORIGIN;${FEWTER_ARROW_LIBRARY_DIR}")
+  install(TARGETS fewter_prometheus EXPORT fewterTargets
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+else()
+  set(prometheus_headers PATTERN "prometheus" EXCLUDE)
+endif()
 install(TARGETS fewter EXPORT fewterTargets
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/src/fewter" "${PROJECT_BINARY_DIR}/src/fewter"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.h" PATTERN "*_internal.h" EXCLUDE PATTERN "*.pb.h" EXCLUDE
-  PATTERN "cli" EXCLUDE PATTERN "CMakeFiles" EXCLUDE)
+  ${prometheus_headers} PATTERN "cli" EXCLUDE PATTERN "CMakeFiles" EXCLUDE)
 install(EXPORT fewterTargets NAMESPACE fewter:: DESTINATION "${FEWTER_CMAKE_DIR}")
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/fewterConfig.cmake.in"

@@ -349,3 +349,26 @@ def test_passwords_are_never_shown():
                 "memory://?x=1, redis://:secret@h", "redis://:sec/secret@h", "redis://u:123/secret@h/0"):
         done = run("query", DATASET, "--column", "vector", "--row", 0, "--cache", uri, code=2)
         assert "secret" not in done.stderr, done.stderr
+
+
+def test_top_shows_what_changes(cache_folder):
+    query()
+    *_, watched = run("top", "--count", 2, "--interval", 0.1, "--json").stdout.splitlines()
+    picture = json.loads(watched)
+    assert picture["directory"] == str(cache_folder)
+    assert picture["types"]["fewter.vector.Partition"]["entries"] == 16
+    assert picture["entries"] == sum(kind["entries"] for kind in picture["types"].values())
+    assert (picture["added"], picture["removed"]) == (0, 0)
+    watching = subprocess.Popen([BINARY, "top", "--count", "50", "--interval", "0.1", "--json"], stdout=subprocess.PIPE,
+                                text=True)
+    first = json.loads(watching.stdout.readline())
+    run("cache", "clear")
+    pictures = [json.loads(line) for line in watching.stdout]
+    assert watching.wait() == 0
+    assert sum(one["removed"] for one in pictures) == first["entries"]
+    assert pictures[-1]["entries"] == 0
+    text = run("top", "--count", 1).stdout
+    assert "0 entries" in text and "\x1b" not in text
+    run("top", "--interval", 0, code=2)
+    run("top", "redis://localhost:1", code=2)
+    run("top", "/no/such/folder", code=3)

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <exception>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "fewter/cache/query.h"
+#include "fewter/util/latency.h"
+#include "fewter/util/trace.h"
 
 namespace fewter {
 namespace {
@@ -86,6 +89,7 @@ class CacheBackend::Pilot {
   }
 
   const std::type_info& type() const { return *destination_.type; }
+  LatencyHistogram::Clock::duration elapsed() const { return LatencyHistogram::Clock::now() - begin_; }
   /// Null if it is gone.
   std::shared_ptr<CacheBackend> backend() const { return backend_.lock(); }
 
@@ -95,6 +99,7 @@ class CacheBackend::Pilot {
   std::shared_ptr<Flights> flights_;
   Destination destination_;
   arrow::Future<CacheEntry> entry_;
+  const LatencyHistogram::Clock::time_point begin_ = LatencyHistogram::Clock::now();
 };
 
 /// What happens when a loader that takes its time is done. A future that can never finish destroys it, and so the
@@ -152,7 +157,11 @@ void CacheBackend::GetMany(std::span<const EncodedKey> keys, const CacheCodec& c
                            std::span<CacheEntry> found) {
   // What the caller left there is not an answer.
   std::fill(found.begin(), found.end(), CacheEntry());
-  LookupMany(keys, codec, type, found);
+  if (is_outside()) {
+    TimedLookupMany(keys, codec, type, found);
+  } else {
+    LookupMany(keys, codec, type, found);
+  }
   TypeCounts counts;
   for (CacheEntry& entry : found) {
     CheckType(type, &entry);
@@ -160,6 +169,18 @@ void CacheBackend::GetMany(std::span<const EncodedKey> keys, const CacheCodec& c
     counts.hit_bytes += entry.bytes + entry.mapped_bytes;
   }
   Count(EntryTypeOf(codec, type), counts);
+}
+
+void CacheBackend::TimedLookupMany(std::span<const EncodedKey> keys, const CacheCodec& codec,
+                                   const std::type_info& type, std::span<CacheEntry> found) {
+  TracedSpan span("fewter.cache.lookup");
+  const auto begin = LatencyHistogram::Clock::now();
+  LookupMany(keys, codec, type, found);
+  counters_.LookupTook(LatencyHistogram::Clock::now() - begin);
+  if (!span.is_traced()) return;
+  span.Set("fewter.cache.tier", std::string(kind()));
+  span.Set("fewter.cache.keys", static_cast<int64_t>(keys.size()));
+  span.Set("fewter.cache.found", std::ranges::count_if(found, [](const CacheEntry& entry) { return bool(entry); }));
 }
 
 void CacheBackend::LookupMany(std::span<const EncodedKey> keys, const CacheCodec& codec, const std::type_info& type,
@@ -197,6 +218,7 @@ arrow::Future<CacheEntry> CacheBackend::Load(const EncodedKey& key, const CacheC
 
 void CacheBackend::Land(const EncodedKey& key, const CacheCodec& codec, const arrow::Result<CacheEntry>& loaded,
                         Pilot pilot) {
+  counters_.LoadTook(pilot.elapsed());
   arrow::Result<CacheEntry> result = Checked(loaded, pilot.type());
   if (result.ok()) {
     Store(key, codec, *result);

@@ -129,6 +129,8 @@ class CacheBackend : public std::enable_shared_from_this<CacheBackend> {
     return where.empty() ? std::vector<std::string_view>() : std::vector<std::string_view>{where};
   }
 
+  /// True if entries come from outside the process, so that looking them up is worth timing.
+  virtual bool is_outside() const { return is_remote(); }
   /// True if asking costs a round trip to somewhere else.
   virtual bool is_remote() const { return false; }
 
@@ -183,6 +185,9 @@ class CacheBackend : public std::enable_shared_from_this<CacheBackend> {
   void Count(const EntryType& type, const TypeCounts& counts);
   /// Makes an entry of another type than `type` an empty one.
   void CheckType(const std::type_info& type, CacheEntry* entry);
+  /// LookupMany, and how long it took.
+  void TimedLookupMany(std::span<const EncodedKey> keys, const CacheCodec& codec, const std::type_info& type,
+                       std::span<CacheEntry> found);
   /// Keeps what a loader made and tells those who wait.
   void Land(const EncodedKey& key, const CacheCodec& codec, const arrow::Result<CacheEntry>& loaded, Pilot pilot);
 

@@ -32,6 +32,8 @@ CacheStats CacheStats::operator-(const CacheStats& earlier) const {
   difference.evictions -= earlier.evictions;
   difference.encode_failures -= earlier.encode_failures;
   for (size_t i = 0; i < rejected.size(); ++i) difference.rejected[i] -= earlier.rejected[i];
+  difference.lookups = lookups - earlier.lookups;
+  difference.load_times = load_times - earlier.load_times;
   // A type keeps its place.
   for (size_t i = 0; i < earlier.types.size(); ++i) difference.types[i].counts -= earlier.types[i].counts;
   return difference;
@@ -117,6 +119,8 @@ CacheStats CacheCounters::Snapshot() const {
   stats.evictions = evictions_.load(std::memory_order_relaxed);
   stats.encode_failures = encode_failures_.load(std::memory_order_relaxed);
   for (size_t i = 0; i < rejected_.size(); ++i) stats.rejected[i] = rejected_[i].load(std::memory_order_relaxed);
+  stats.lookups = lookups_.Snapshot();
+  stats.load_times = load_times_.Snapshot();
   return stats;
 }
 

@@ -11,6 +11,7 @@
 
 #include "fewter/cache/codec.h"
 #include "fewter/cache/envelope.h"
+#include "fewter/util/latency.h"
 
 /// What a cache has done. Cheap enough to be counted always, and the first thing to look at when a query is slow.
 
@@ -71,6 +72,11 @@ struct CacheStats {
   int64_t mapped_bytes = 0;
   /// Of entries that were dropped but that somebody still uses.
   int64_t pinned_bytes = 0;
+  /// How long looking up the entries of a search took, all that it wanted at once; of tiers outside the process alone,
+  /// since a look into memory takes no longer than a look at the clock.
+  LatencyCounts lookups = {};
+  /// How long loaders took.
+  LatencyCounts load_times = {};
 
   /// Differences of the counts; what is held stays that of `this`.
   CacheStats operator-(const CacheStats& earlier) const;
@@ -95,6 +101,8 @@ class CacheCounters {
   void Insertion() { Add(insertions_); }
   void Evictions(uint64_t count) { evictions_.fetch_add(count, std::memory_order_relaxed); }
   void EncodeFailure() { Add(encode_failures_); }
+  void LookupTook(LatencyHistogram::Clock::duration duration) { lookups_.Record(duration); }
+  void LoadTook(LatencyHistogram::Clock::duration duration) { load_times_.Record(duration); }
   void Rejected(EnvelopeVerdict verdict) { Add(rejected_[static_cast<size_t>(verdict)]); }
   /// Fills all but what is held.
   CacheStats Snapshot() const;
@@ -131,6 +139,8 @@ class CacheCounters {
   std::atomic<uint64_t> evictions_{0};
   std::atomic<uint64_t> encode_failures_{0};
   std::array<std::atomic<uint64_t>, kEnvelopeVerdicts> rejected_{};
+  LatencyHistogram lookups_;
+  LatencyHistogram load_times_;
 };
 
 }  // namespace fewter

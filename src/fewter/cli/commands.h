@@ -20,5 +20,6 @@ void AddSchemaCommand(CLI::App* app, Action* action);
 void AddCountCommand(CLI::App* app, Action* action);
 void AddBenchCommand(CLI::App* app, Action* action);
 void AddCacheCommand(CLI::App* app, Action* action);
+void AddTopCommand(CLI::App* app, Action* action);
 
 }  // namespace fewter::cli

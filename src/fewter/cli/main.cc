@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   fewter::cli::AddCountCommand(&app, &action);
   fewter::cli::AddBenchCommand(&app, &action);
   fewter::cli::AddCacheCommand(&app, &action);
+  fewter::cli::AddTopCommand(&app, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

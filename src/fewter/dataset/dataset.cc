@@ -101,6 +101,7 @@ arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(const std::string& uri, Da
 arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::ObjectStore> store,
                                                       DatasetOptions options) {
   if (options.session == nullptr) options.session = Session::Make();
+  store->counter()->ObserveBy(options.session->metrics().requests);
   if (store->is_remote()) store = store->WithByteCache(MakeByteCache(*options.session, store->identity()));
   ARROW_ASSIGN_OR_RAISE(auto manifest, lance::ReadManifest(*store, options.version));
   return Open(std::move(store), std::move(manifest), std::move(options.session));

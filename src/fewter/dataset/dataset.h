@@ -222,6 +222,10 @@ class Dataset {
 
   using Segments = std::vector<const lance::IndexMetadata*>;
 
+  /// A result for each query, of which there is at least one; what it cost stands in the first.
+  arrow::Result<std::vector<SearchResult>> RunSearch(const SearchRequest& request,
+                                                     std::span<const std::vector<float>> queries) const;
+
   arrow::Result<const lance::Field*> FindColumn(const std::string& column) const;
   arrow::Result<std::shared_ptr<VectorColumn>> GetVectorColumn(const lance::Field& field) const;
   /// The segments of the index to use for a column; none if `index` is empty and there is none.

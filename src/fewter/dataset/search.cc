@@ -14,6 +14,7 @@
 #include "fewter/dataset/row_filters.h"
 #include "fewter/dataset/row_locations.h"
 #include "fewter/dataset/row_reader.h"
+#include "fewter/dataset/search_observer.h"
 #include "fewter/dataset/search_result_internal.h"
 #include "fewter/dataset/vector_column.h"
 #include "fewter/util/argument_error.h"
@@ -434,26 +435,28 @@ class DatasetSearch {
 };
 
 arrow::Result<SearchResult> Dataset::Search(const SearchRequest& request) const {
-  CacheQuery query;
-  const CacheQuery::Scope scope(&query);
-  lance::IoQuery io(LimitsOf(request));
-  const lance::IoQuery::Scope io_scope(&io);
-  ARROW_ASSIGN_OR_RAISE(auto results, DatasetSearch(*this, request, {&request.query, 1}).Run());
-  results.front().cache = query.Activity();
-  results.front().io = io.counter().Snapshot();
+  ARROW_ASSIGN_OR_RAISE(auto results, RunSearch(request, {&request.query, 1}));
   return std::move(results.front());
 }
 
 arrow::Result<std::vector<SearchResult>> Dataset::SearchMany(const SearchRequest& request,
                                                              std::span<const std::vector<float>> queries) const {
   if (queries.empty()) return std::vector<SearchResult>();
+  return RunSearch(request, queries);
+}
+
+arrow::Result<std::vector<SearchResult>> Dataset::RunSearch(const SearchRequest& request,
+                                                            std::span<const std::vector<float>> queries) const {
+  SearchObserver observer(session_.get(), store_->identity(), request, queries.size());
   CacheQuery query;
   const CacheQuery::Scope scope(&query);
   lance::IoQuery io(LimitsOf(request));
   const lance::IoQuery::Scope io_scope(&io);
-  ARROW_ASSIGN_OR_RAISE(auto results, DatasetSearch(*this, request, queries).Run());
-  results.front().cache = query.Activity();
-  results.front().io = io.counter().Snapshot();
+  auto results = DatasetSearch(*this, request, queries).Run();
+  observer.Ended(results.status());
+  if (!results.ok()) return results;
+  results->front().cache = query.Activity();
+  results->front().io = io.counter().Snapshot();
   return results;
 }
 

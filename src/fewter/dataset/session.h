@@ -1,9 +1,13 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
 #include "fewter/cache/cache.h"
+#include "fewter/lance/io_stats.h"
+#include "fewter/util/latency.h"
+#include "fewter/util/trace.h"
 
 namespace arrow::internal {
 class Executor;
@@ -22,8 +26,20 @@ struct SessionOptions {
   arrow::internal::Executor* io_executor = nullptr;
   /// Compares rows for searches that may use several threads; null for Arrow's CPU pool. Not owned.
   arrow::internal::Executor* cpu_executor = nullptr;
+  /// Told of every search when it has ended, on the thread that called it; see util/trace.h.
+  TraceListener trace_listener = {};
 
   static constexpr int64_t kDefaultCacheBytes = int64_t{1} << 30;
+};
+
+/// How the searches and requests of a session's datasets went. Thread safe.
+struct SessionMetrics {
+  /// Of Search and SearchMany, those that failed included; each call is one.
+  LatencyHistogram searches;
+  std::atomic<uint64_t> search_failures{0};
+  /// Vectors that were searched for.
+  std::atomic<uint64_t> queries{0};
+  const std::shared_ptr<lance::RequestMetrics> requests = std::make_shared<lance::RequestMetrics>();
 };
 
 /// What several datasets share: a cache and threads. Make one for a process. Thread safe.
@@ -37,6 +53,10 @@ class Session {
   /// The one that the options named, or null.
   arrow::internal::Executor* own_io_executor() const { return own_io_executor_; }
   arrow::internal::Executor* cpu_executor() const { return cpu_executor_; }
+  const TraceListener& trace_listener() const { return trace_listener_; }
+  /// What its datasets have done since it was made; fewter/prometheus/collector.h shows them.
+  SessionMetrics& metrics() { return metrics_; }
+  const SessionMetrics& metrics() const { return metrics_; }
 
  private:
   Session(const SessionOptions& options, arrow::internal::Executor* own_io_executor)
@@ -44,13 +64,16 @@ class Session {
         data_cache_(options.data_cache),
         io_executor_(options.io_executor),
         own_io_executor_(own_io_executor),
-        cpu_executor_(options.cpu_executor) {}
+        cpu_executor_(options.cpu_executor),
+        trace_listener_(options.trace_listener) {}
 
   Cache cache_;
   Cache data_cache_;
   arrow::internal::Executor* io_executor_;
   arrow::internal::Executor* own_io_executor_;
   arrow::internal::Executor* cpu_executor_;
+  TraceListener trace_listener_;
+  SessionMetrics metrics_;
 };
 
 }  // namespace fewter

@@ -1,6 +1,7 @@
 #include "fewter/lance/io_stats.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace fewter::lance {
 
@@ -37,6 +38,22 @@ IoStats IoStats::operator-(const IoStats& other) const {
   return difference;
 }
 
+void RequestMetrics::Observe(const IoEvent& event) {
+  Cell& cell = cells_[static_cast<size_t>(event.kind)];
+  cell.latency.Record(event.end - event.begin);
+  cell.bytes.fetch_add(event.bytes, std::memory_order_relaxed);
+  if (event.attempt > 1) cell.retries.fetch_add(1, std::memory_order_relaxed);
+  if (!event.status.ok()) cell.failures.fetch_add(1, std::memory_order_relaxed);
+}
+
+RequestCounts RequestMetrics::Snapshot(IoKind kind) const {
+  const Cell& cell = cells_[static_cast<size_t>(kind)];
+  return {.latency = cell.latency.Snapshot(),
+          .bytes = cell.bytes.load(std::memory_order_relaxed),
+          .retries = cell.retries.load(std::memory_order_relaxed),
+          .failures = cell.failures.load(std::memory_order_relaxed)};
+}
+
 IoCounter::Ticket IoCounter::Begin() {
   std::lock_guard lock(mutex_);
   if (under_way_++ == 0) busy_since_ = IoEvent::Clock::now();
@@ -50,9 +67,19 @@ void IoCounter::End(const Ticket& ticket, const IoEvent& event) {
   cell.requests.fetch_add(1, std::memory_order_relaxed);
   cell.bytes.fetch_add(event.bytes, std::memory_order_relaxed);
   if (event.attempt > 1) retries_.fetch_add(1, std::memory_order_relaxed);
+  std::shared_ptr<RequestMetrics> metrics;
+  {
+    std::lock_guard lock(mutex_);
+    answered_round_ = std::max(answered_round_, ticket.round);
+    if (--under_way_ == 0) busy_ += IoEvent::Clock::now() - busy_since_;
+    metrics = metrics_;
+  }
+  if (metrics != nullptr) metrics->Observe(event);
+}
+
+void IoCounter::ObserveBy(std::shared_ptr<RequestMetrics> metrics) {
   std::lock_guard lock(mutex_);
-  answered_round_ = std::max(answered_round_, ticket.round);
-  if (--under_way_ == 0) busy_ += IoEvent::Clock::now() - busy_since_;
+  metrics_ = std::move(metrics);
 }
 
 IoStats IoCounter::Snapshot() const {

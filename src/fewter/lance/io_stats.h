@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include <arrow/status.h>
 #include <arrow/util/cancel.h>
 
+#include "fewter/util/latency.h"
 #include "fewter/util/work_context.h"
 
 /// What reading a dataset's files costs: counted for each store, and for each query under way.
@@ -80,6 +82,30 @@ struct IoEvent {
 /// Told of every request of a store, from the thread that made it.
 using IoTracer = std::function<void(const IoEvent&)>;
 
+/// What all requests of one kind cost, those of every store of a session together.
+struct RequestCounts {
+  LatencyCounts latency;
+  uint64_t bytes = 0;
+  uint64_t retries = 0;
+  uint64_t failures = 0;
+};
+
+/// Adds up requests for metrics. Thread safe.
+class RequestMetrics {
+ public:
+  void Observe(const IoEvent& event);
+  RequestCounts Snapshot(IoKind kind) const;
+
+ private:
+  struct Cell {
+    LatencyHistogram latency;
+    std::atomic<uint64_t> bytes{0};
+    std::atomic<uint64_t> retries{0};
+    std::atomic<uint64_t> failures{0};
+  };
+  std::array<Cell, kIoKinds> cells_;
+};
+
 /// Counts requests. Thread safe.
 class IoCounter {
  public:
@@ -90,6 +116,8 @@ class IoCounter {
   Ticket Begin();
   void End(const Ticket& ticket, const IoEvent& event);
   IoStats Snapshot() const;
+  /// Has every request observed by `metrics`, too, in place of those that were named before.
+  void ObserveBy(std::shared_ptr<RequestMetrics> metrics);
 
  private:
   struct Cell {
@@ -106,6 +134,8 @@ class IoCounter {
   uint64_t last_round_ = 0;
   IoEvent::Clock::time_point busy_since_;
   IoEvent::Clock::duration busy_{};
+  /// May be null.
+  std::shared_ptr<RequestMetrics> metrics_;
 };
 
 /// A query under way: while one is in scope on a thread, what the thread reads is counted for it, too, and stops when

@@ -11,6 +11,7 @@
 #include "fewter/lance/stored_file_internal.h"
 #include "fewter/util/bytes.h"
 #include "fewter/util/side_by_side.h"
+#include "fewter/util/trace.h"
 
 namespace fewter::lance {
 namespace {
@@ -43,6 +44,17 @@ std::vector<Request> Coalesce(const std::vector<ByteRange>& ranges, uint64_t gap
     requests.back().members.push_back(index);
   }
   return requests;
+}
+
+void Describe(const IoEvent& event, TracedSpan* span) {
+  span->Set("fewter.request.what", std::string(event.what));
+  span->Set("fewter.request.kind", std::string(ToString(event.kind)));
+  span->Set("fewter.request.path", std::string(event.path));
+  if (event.range.length > 0) span->Set("fewter.request.offset", static_cast<int64_t>(event.range.offset));
+  span->Set("fewter.request.bytes", static_cast<int64_t>(event.bytes));
+  span->Set("fewter.request.round", static_cast<int64_t>(event.round));
+  span->Set("fewter.request.attempt", int64_t{event.attempt});
+  span->SetStatus(event.status);
 }
 
 /// Arrow believes that a store sends as many bytes as it was asked for, and leaves what did not come as the memory was.
@@ -220,20 +232,27 @@ arrow::Status StoreAccess::Send(const IoEvent& request,
     if (query != nullptr) ARROW_RETURN_NOT_OK(query->Check());
     IoEvent event = request;
     event.attempt = retries.attempt();
-    const auto ticket = counter->Begin();
-    const auto query_ticket = query == nullptr ? IoCounter::Ticket() : query->counter().Begin();
-    event.round = query == nullptr ? ticket.round : query_ticket.round;
-    event.begin = IoEvent::Clock::now();
-    event.status = attempt(&event.bytes);
-    event.end = IoEvent::Clock::now();
-    counter->End(ticket, event);
-    if (query != nullptr) query->counter().End(query_ticket, event);
-    if (tracer) tracer(event);
+    SendOnce(attempt, query, &event);
     if (event.status.ok()) return event.status;
     if (retries.WaitForNext(event.status)) continue;
     if (query != nullptr && query->limits().stop_token.IsStopRequested()) return query->Check();
     return retries.Explained(event.status);
   }
+}
+
+void StoreAccess::SendOnce(const std::function<arrow::Status(uint64_t* bytes)>& attempt, IoQuery* query,
+                           IoEvent* event) const {
+  TracedSpan span("fewter.request");
+  const auto ticket = counter->Begin();
+  const auto query_ticket = query == nullptr ? IoCounter::Ticket() : query->counter().Begin();
+  event->round = query == nullptr ? ticket.round : query_ticket.round;
+  event->begin = IoEvent::Clock::now();
+  event->status = attempt(&event->bytes);
+  event->end = IoEvent::Clock::now();
+  counter->End(ticket, *event);
+  if (query != nullptr) query->counter().End(query_ticket, *event);
+  if (tracer) tracer(*event);
+  if (span.is_traced()) Describe(*event, &span);
 }
 
 arrow::Result<arrow::fs::FileInfo> StoreAccess::Ask(const FileNames& file, IoKind kind) const {

@@ -38,6 +38,9 @@ struct StoreAccess {
   /// attempt is counted and traced; it adds the bytes that it read.
   arrow::Status Send(const IoEvent& request, const std::function<arrow::Status(uint64_t* bytes)>& attempt) const;
 
+  /// One attempt: fills in how it went.
+  void SendOnce(const std::function<arrow::Status(uint64_t* bytes)>& attempt, IoQuery* query, IoEvent* event) const;
+
   /// What the store knows of a file, which may be that there is none. One request.
   arrow::Result<arrow::fs::FileInfo> Ask(const FileNames& file, IoKind kind) const;
 };

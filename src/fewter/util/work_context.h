@@ -12,7 +12,7 @@ namespace fewter {
 class WorkContext {
  public:
   /// A pointer each; whoever adds one says here whose it is.
-  enum Slot : size_t { kIoQuery, kCacheQuery, kSlots };
+  enum Slot : size_t { kIoQuery, kCacheQuery, kSpan, kSlots };
   using Pointers = std::array<void*, kSlots>;
 
   static void* Get(Slot slot) { return pointers_[slot]; }

@@ -60,6 +60,8 @@ class DiskBackend final : public CacheBackend {
 
   std::string_view kind() const override { return "disk"; }
 
+  bool is_outside() const override { return true; }
+
   std::string_view Locate(const EncodedKey& key) const override {
     if (IsForked()) return {};
     const bool is_here = sealer_->pending().Find(key.digest()) != nullptr || store().index().Contains(key.digest());
