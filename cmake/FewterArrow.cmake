@@ -1,4 +1,5 @@
-# Finds Arrow C++ and defines the target fewter_arrow (exported as fewter::arrow).
+# Finds Arrow C++ and defines the targets fewter_arrow, and fewter_arrow_compute and fewter_arrow_substrait for its
+# libraries of that name.
 #
 # 1. FEWTER_ARROW=system (or auto, the default): find_package(Arrow), a system or conda install.
 # 2. FEWTER_ARROW=wheel (or auto without a system one): the headers and libraries inside the pyarrow wheel of
@@ -36,6 +37,12 @@ function(fewter_find_wheel_arrow)
   add_library(fewter_arrow INTERFACE IMPORTED GLOBAL)
   target_include_directories(fewter_arrow SYSTEM INTERFACE "${folder}/include")
   target_link_libraries(fewter_arrow INTERFACE "${library}")
+  foreach(part compute substrait)
+    file(GLOB library "${folder}/libarrow_${part}.so.*")
+    add_library(fewter_arrow_${part} INTERFACE IMPORTED GLOBAL)
+    # What it needs itself lies beside it.
+    target_link_libraries(fewter_arrow_${part} INTERFACE fewter_arrow "${library}" "-Wl,-rpath-link,${folder}")
+  endforeach()
   set(FEWTER_ARROW_FROM "pyarrow ${version} wheel in ${folder}" PARENT_SCOPE)
   set(FEWTER_ARROW_LIBRARY_DIR "${folder}" PARENT_SCOPE)
 endfunction()
@@ -51,6 +58,12 @@ if(NOT TARGET fewter_arrow)
   if(Arrow_FOUND)
     add_library(fewter_arrow INTERFACE IMPORTED GLOBAL)
     target_link_libraries(fewter_arrow INTERFACE Arrow::arrow_shared)
+    find_package(ArrowCompute REQUIRED)
+    find_package(ArrowSubstrait REQUIRED)
+    add_library(fewter_arrow_compute INTERFACE IMPORTED GLOBAL)
+    add_library(fewter_arrow_substrait INTERFACE IMPORTED GLOBAL)
+    target_link_libraries(fewter_arrow_compute INTERFACE ArrowCompute::arrow_compute_shared)
+    target_link_libraries(fewter_arrow_substrait INTERFACE ArrowSubstrait::arrow_substrait_shared)
     set(FEWTER_ARROW_FROM "Arrow ${Arrow_VERSION} of the system")
   else()
     fewter_find_wheel_arrow()

@@ -13,6 +13,9 @@ pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 # For sets of row ids. Bitmaps in files, which are not to be trusted, have a decoder of our own.
 find_package(roaring REQUIRED)
+# PostgreSQL's parser, for filters in SQL. It comes without CMake's or pkg-config's files.
+find_path(PG_QUERY_INCLUDE_DIR pg_query.h REQUIRED)
+find_library(PG_QUERY_LIBRARY pg_query REQUIRED)
 include(FewterValkey)
 pkg_check_modules(prometheus QUIET IMPORTED_TARGET prometheus-cpp-core)
 set(default OFF)

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 purpose=${1:-build}
 
 packages=(g++ cmake ninja-build pkg-config protobuf-compiler libprotobuf-dev libhwy-dev libxxhash-dev libroaring-dev
-  liblz4-dev libzstd-dev libcli11-dev libfmt-dev nlohmann-json3-dev libgtest-dev libgmock-dev
+  libpg-query-dev liblz4-dev libzstd-dev libcli11-dev libfmt-dev nlohmann-json3-dev libgtest-dev libgmock-dev
   libbenchmark-dev libssl-dev prometheus-cpp-dev)
 if [ "$purpose" = test ]; then
   packages+=(clang-16 libclang-rt-16-dev clang-format-16 clang-tidy-16 redis-server openssl)

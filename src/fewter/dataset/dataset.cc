@@ -1,6 +1,7 @@
 #include "fewter/dataset/dataset.h"
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 #include <utility>
 
@@ -81,6 +82,11 @@ arrow::Result<std::vector<float>> FloatsOf(const arrow::FixedSizeListArray& vect
   return floats;
 }
 
+uint64_t NextNumber() {
+  static std::atomic<uint64_t> next{0};
+  return next.fetch_add(1);
+}
+
 }  // namespace
 
 Dataset::Dataset(std::shared_ptr<lance::ObjectStore> store, std::shared_ptr<const lance::Manifest> manifest,
@@ -88,7 +94,8 @@ Dataset::Dataset(std::shared_ptr<lance::ObjectStore> store, std::shared_ptr<cons
     : store_(std::move(store)),
       manifest_(std::move(manifest)),
       moves_(std::move(moves)),
-      session_(std::move(session)) {}
+      session_(std::move(session)),
+      number_(NextNumber()) {}
 
 arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(const std::string& uri, DatasetOptions options) {
   if (options.session == nullptr) options.session = Session::Make();

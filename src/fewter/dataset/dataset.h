@@ -16,6 +16,7 @@
 #include "fewter/cache/query.h"
 #include "fewter/dataset/segment.h"
 #include "fewter/dataset/session.h"
+#include "fewter/filter/filter.h"
 #include "fewter/lance/manifest.h"
 #include "fewter/lance/object_store.h"
 #include "fewter/vector/metric.h"
@@ -31,8 +32,10 @@
 
 namespace fewter {
 
+class BoundFilter;
 class RowLocations;
 class RowReader;
+class TakenRows;
 class VectorColumn;
 
 struct DatasetOptions {
@@ -69,6 +72,11 @@ struct SearchRequest {
   std::optional<float> distance_below = {};
   /// Only rows that it lets pass; see row_filters.h. Called from several threads.
   std::shared_ptr<const RowFilter> prefilter = {};
+  /// Only rows that it takes (filter/filter.h, docs/filters.md). It is evaluated for all rows, once: what it takes
+  /// stays in the cache.
+  std::shared_ptr<const Filter> filter = {};
+  /// To look for the k nearest rows of all, and to return those of them that the filter takes, maybe none.
+  bool filter_after = false;
   ApproxMode approx_mode = ApproxMode::kNormal;
   /// How many threads may work on the search, as pylance counts them: 0 or 1 for the caller's alone, -1 for as many as
   /// the session's CPU executor has; the others are that executor's. More than one makes a long search shorter, and
@@ -122,6 +130,8 @@ struct ScanRequest {
   /// What to return, in this order; all columns of the table if empty. `_rowid` and `_rowaddr` are a row's id and where
   /// it lies (fragment << 32 | offset).
   std::vector<std::string> columns = {};
+  /// Only rows that it takes; the columns that it names need not be returned.
+  std::shared_ptr<const Filter> filter = {};
   /// How many rows a batch has at most; at least 1.
   uint64_t batch_size = 8192;
 };
@@ -196,6 +206,9 @@ class Dataset {
   /// that is not, in data files of before version 2.0, or a struct whose fields are in several data files.
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(const ScanRequest& request = {}) const;
 
+  /// How many rows there are, or how many of them a filter takes.
+  arrow::Result<uint64_t> CountRows(const std::shared_ptr<const Filter>& filter = {}) const;
+
   /// The rows with these ids, in their order; columns as in Scan. KeyError for an id that no live row has.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Take(std::span<const uint64_t> row_ids,
                                                           const std::vector<std::string>& columns = {}) const;
@@ -235,6 +248,12 @@ class Dataset {
   arrow::Result<std::shared_ptr<const Segment>> GetSegment(const lance::IndexMetadata& metadata) const;
   arrow::Result<std::shared_ptr<const RowLocations>> GetRowLocations() const;
   std::shared_ptr<RowReader> GetRowReader() const;
+  arrow::Result<BoundFilter> Bind(const Filter& filter) const;
+  /// What a filter takes of each of some fragments.
+  arrow::Result<std::vector<std::shared_ptr<const TakenRows>>> TakenOfEach(
+      const Filter& filter, const std::vector<const lance::Fragment*>& fragments) const;
+  /// What it takes of all fragments, for searches; kept.
+  arrow::Result<std::shared_ptr<const RowFilter>> RowsTaken(const std::shared_ptr<const Filter>& filter) const;
   /// Take with a schema that the row reader made. `are_live` says that all the rows are known to be there.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeRows(std::span<const uint64_t> row_ids,
                                                               const std::shared_ptr<arrow::Schema>& schema,
@@ -254,6 +273,8 @@ class Dataset {
   /// Of the fragment reuse index; null without one.
   std::shared_ptr<const RowMoves> moves_;
   std::shared_ptr<Session> session_;
+  /// Tells it from all others that this process has opened.
+  const uint64_t number_;
 
   /// Never held while anything is read.
   mutable std::mutex mutex_;

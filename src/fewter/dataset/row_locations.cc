@@ -56,6 +56,18 @@ std::vector<lance::RowRange> LiveRanges(const std::vector<uint32_t>& deleted, ui
   return ranges;
 }
 
+std::vector<lance::RowRange> RangesOf(std::span<const uint64_t> offsets) {
+  std::vector<lance::RowRange> ranges;
+  for (const uint64_t offset : offsets) {
+    if (!ranges.empty() && ranges.back().end() == offset) {
+      ++ranges.back().length;
+    } else {
+      ranges.push_back({offset, 1});
+    }
+  }
+  return ranges;
+}
+
 arrow::Result<std::shared_ptr<const RowLocations>> RowLocations::Read(const lance::ObjectStore& store,
                                                                       const lance::Manifest& manifest) {
   auto locations = std::make_shared<RowLocations>();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,9 @@ arrow::Result<std::vector<uint64_t>> LiveRowIdsOfFragment(const lance::ObjectSto
 /// Live rows [first, first + length) of a fragment, counted without the deleted ones, as ranges of offsets. `deleted`
 /// are the offsets of deleted rows, ascending.
 std::vector<lance::RowRange> LiveRanges(const std::vector<uint32_t>& deleted, uint64_t first, uint64_t length);
+
+/// Ascending offsets as ranges.
+std::vector<lance::RowRange> RangesOf(std::span<const uint64_t> offsets);
 
 /// Where rows lie (fragment << 32 | offset), by row id. Immutable, thread safe.
 class RowLocations {

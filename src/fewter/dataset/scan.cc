@@ -9,6 +9,7 @@
 #include <arrow/record_batch.h>
 
 #include "fewter/dataset/dataset.h"
+#include "fewter/dataset/filtered_rows.h"
 #include "fewter/dataset/row_locations.h"
 #include "fewter/dataset/row_reader.h"
 #include "fewter/dataset/scan_reader.h"
@@ -50,17 +51,12 @@ arrow::Status CheckLive(RowReader* reader, const FragmentRows& wanted) {
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeOfFragment(RowReader* reader, const FragmentRows& wanted,
                                                                   const std::shared_ptr<arrow::Schema>& schema) {
-  std::vector<lance::RowRange> ranges;
-  std::vector<uint64_t> row_ids;
+  std::vector<uint64_t> offsets, row_ids;
   for (const WantedRow& row : wanted.rows) {
+    offsets.push_back(row.offset());
     row_ids.push_back(row.row_id);
-    if (!ranges.empty() && ranges.back().end() == row.offset()) {
-      ++ranges.back().length;
-    } else {
-      ranges.push_back({row.offset(), 1});
-    }
   }
-  return reader->Read(*wanted.fragment, ranges, row_ids, schema);
+  return reader->Read(*wanted.fragment, RangesOf(offsets), row_ids, schema);
 }
 
 /// Puts the rows of several batches in the order of their places.
@@ -90,8 +86,20 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Dataset::Scan(const Sca
   if (request.batch_size == 0) return ArgumentError("batches of no rows");
   auto rows = GetRowReader();
   ARROW_ASSIGN_OR_RAISE(auto schema, rows->SchemaOf(request.columns));
-  return MakeScanReader(store_, manifest_, std::move(rows), std::move(schema), request.batch_size,
+  std::vector<std::shared_ptr<const TakenRows>> taken;
+  if (request.filter != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(taken, TakenOfEach(*request.filter, AllFragments(*manifest_)));
+  }
+  return MakeScanReader(store_, manifest_, std::move(rows), std::move(schema), std::move(taken), request.batch_size,
                         session_->cpu_executor());
+}
+
+arrow::Result<uint64_t> Dataset::CountRows(const std::shared_ptr<const Filter>& filter) const {
+  if (filter == nullptr) return manifest_->live_rows();
+  ARROW_ASSIGN_OR_RAISE(const auto taken, TakenOfEach(*filter, AllFragments(*manifest_)));
+  uint64_t rows = 0;
+  for (const auto& of_fragment : taken) rows += of_fragment->num_taken();
+  return rows;
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::Take(std::span<const uint64_t> row_ids,

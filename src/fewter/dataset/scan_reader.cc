@@ -26,33 +26,49 @@ constexpr size_t kRemotePieces = 8;
 /// One fragment on its way through a scan. Thread safe.
 class FragmentScan {
  public:
+  /// `taken` may be null, for all rows.
   FragmentScan(std::shared_ptr<const lance::ObjectStore> store, std::shared_ptr<const lance::Manifest> manifest,
-               const lance::Fragment& fragment)
-      : store_(std::move(store)), manifest_(std::move(manifest)), fragment_(fragment) {}
+               const lance::Fragment& fragment, const TakenRows* taken)
+      : store_(std::move(store)),
+        manifest_(std::move(manifest)),
+        fragment_(fragment),
+        is_filtered_(taken != nullptr),
+        taken_(taken != nullptr ? taken->Offsets() : std::vector<uint64_t>()) {}
 
-  uint64_t num_rows() const { return fragment_.live_rows(); }
+  /// That are wanted.
+  uint64_t num_rows() const { return is_filtered_ ? taken_.size() : fragment_.live_rows(); }
 
-  /// Some of its live rows.
+  /// Some of the rows that are wanted.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Read(RowReader* reader, uint64_t first, uint64_t length,
                                                           const std::shared_ptr<arrow::Schema>& schema) {
-    ARROW_ASSIGN_OR_RAISE(const auto deleted, reader->DeletedOffsets(fragment_));
     std::shared_ptr<const std::vector<uint64_t>> row_ids;
     std::span<const uint64_t> wanted_ids;
     if (manifest_->has_stable_row_ids() && schema->GetFieldIndex(RowReader::kRowId) >= 0) {
-      ARROW_ASSIGN_OR_RAISE(row_ids, LiveRowIds());
+      ARROW_ASSIGN_OR_RAISE(row_ids, RowIds());
       wanted_ids = std::span(*row_ids).subspan(first, length);
     }
+    if (is_filtered_) {
+      return reader->Read(fragment_, RangesOf(std::span(taken_).subspan(first, length)), wanted_ids, schema);
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto deleted, reader->DeletedOffsets(fragment_));
     return reader->Read(fragment_, LiveRanges(*deleted, first, length), wanted_ids, schema);
   }
 
  private:
-  /// As many ids as live rows: both follow from the same deletions, which fit the manifest.
-  arrow::Result<std::shared_ptr<const std::vector<uint64_t>>> LiveRowIds() {
+  /// Of the rows that are wanted. As many ids as live rows: both follow from the same deletions, which fit the
+  /// manifest.
+  arrow::Result<std::shared_ptr<const std::vector<uint64_t>>> RowIds() {
     {
       const std::lock_guard lock(mutex_);
       if (row_ids_ != nullptr) return row_ids_;
     }
-    ARROW_ASSIGN_OR_RAISE(auto ids, LiveRowIdsOfFragment(*store_, *manifest_, fragment_));
+    std::vector<uint64_t> ids;
+    if (is_filtered_) {
+      ARROW_ASSIGN_OR_RAISE(const auto all, RowIdsOfFragment(*store_, *manifest_, fragment_));
+      for (const uint64_t offset : taken_) ids.push_back(all[offset]);
+    } else {
+      ARROW_ASSIGN_OR_RAISE(ids, LiveRowIdsOfFragment(*store_, *manifest_, fragment_));
+    }
     if (ids.size() != num_rows()) {
       return arrow::Status::Invalid("fragment ", fragment_.id, " has ", num_rows(), " rows and ", ids.size(), " ids");
     }
@@ -64,6 +80,9 @@ class FragmentScan {
   const std::shared_ptr<const lance::ObjectStore> store_;
   const std::shared_ptr<const lance::Manifest> manifest_;
   const lance::Fragment& fragment_;
+  const bool is_filtered_;
+  /// Offsets, ascending; empty if all are wanted.
+  const std::vector<uint64_t> taken_;
   std::mutex mutex_;
   std::shared_ptr<const std::vector<uint64_t>> row_ids_;
 };
@@ -71,12 +90,14 @@ class FragmentScan {
 class ScanReader : public arrow::RecordBatchReader {
  public:
   ScanReader(std::shared_ptr<const lance::ObjectStore> store, std::shared_ptr<const lance::Manifest> manifest,
-             std::shared_ptr<RowReader> rows, std::shared_ptr<arrow::Schema> schema, uint64_t batch_size,
+             std::shared_ptr<RowReader> rows, std::shared_ptr<arrow::Schema> schema,
+             std::vector<std::shared_ptr<const TakenRows>> taken, uint64_t batch_size,
              arrow::internal::Executor* cpu_executor)
       : store_(std::move(store)),
         manifest_(std::move(manifest)),
         rows_(std::move(rows)),
         schema_(std::move(schema)),
+        filter_(std::move(taken)),
         batch_size_(batch_size),
         max_pieces_(store_->is_remote() ? kRemotePieces : static_cast<size_t>(cpu_executor->GetCapacity()) + 1),
         piece_rows_(batch_size),
@@ -117,7 +138,8 @@ class ScanReader : public arrow::RecordBatchReader {
     while (pieces_.size() < max_pieces_) {
       while (fragment_ == nullptr || next_row_ == fragment_->num_rows()) {
         if (next_fragment_ == manifest_->fragments.size()) return;
-        fragment_ = std::make_shared<FragmentScan>(store_, manifest_, manifest_->fragments[next_fragment_++]);
+        const TakenRows* taken = filter_.empty() ? nullptr : filter_[next_fragment_].get();
+        fragment_ = std::make_shared<FragmentScan>(store_, manifest_, manifest_->fragments[next_fragment_++], taken);
         next_row_ = 0;
       }
       const uint64_t length = std::min(piece_rows_, fragment_->num_rows() - next_row_);
@@ -132,6 +154,8 @@ class ScanReader : public arrow::RecordBatchReader {
   const std::shared_ptr<const lance::Manifest> manifest_;
   const std::shared_ptr<RowReader> rows_;
   const std::shared_ptr<arrow::Schema> schema_;
+  /// Of each fragment; empty if all rows are wanted.
+  const std::vector<std::shared_ptr<const TakenRows>> filter_;
   const uint64_t batch_size_;
   const size_t max_pieces_;
   /// How many rows to read at a time: a multiple of the batch size.
@@ -152,10 +176,11 @@ class ScanReader : public arrow::RecordBatchReader {
 std::shared_ptr<arrow::RecordBatchReader> MakeScanReader(std::shared_ptr<const lance::ObjectStore> store,
                                                          std::shared_ptr<const lance::Manifest> manifest,
                                                          std::shared_ptr<RowReader> rows,
-                                                         std::shared_ptr<arrow::Schema> schema, uint64_t batch_size,
-                                                         arrow::internal::Executor* cpu_executor) {
+                                                         std::shared_ptr<arrow::Schema> schema,
+                                                         std::vector<std::shared_ptr<const TakenRows>> taken,
+                                                         uint64_t batch_size, arrow::internal::Executor* cpu_executor) {
   return std::make_shared<ScanReader>(std::move(store), std::move(manifest), std::move(rows), std::move(schema),
-                                      batch_size, cpu_executor);
+                                      std::move(taken), batch_size, cpu_executor);
 }
 
 }  // namespace fewter

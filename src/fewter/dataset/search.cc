@@ -2,14 +2,17 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <set>
 #include <unordered_set>
 #include <utility>
 
+#include <arrow/util/bit_util.h>
 #include <arrow/util/thread_pool.h>
 
 #include "fewter/dataset/dataset.h"
 #include "fewter/dataset/exact_search.h"
+#include "fewter/dataset/filtered_rows.h"
 #include "fewter/dataset/live_rows.h"
 #include "fewter/dataset/row_filters.h"
 #include "fewter/dataset/row_locations.h"
@@ -130,6 +133,7 @@ class DatasetSearch {
     ARROW_ASSIGN_OR_RAISE(column_, dataset_.GetVectorColumn(*field));
     for (const auto& query : queries_) ARROW_RETURN_NOT_OK(CheckQuery(request_, query, *column_));
     ARROW_RETURN_NOT_OK(FindColumns());
+    ARROW_RETURN_NOT_OK(FindFilter());
     ARROW_RETURN_NOT_OK(OpenSegments());
     if (segments_.empty()) {
       metric_ =
@@ -144,6 +148,7 @@ class DatasetSearch {
       ARROW_RETURN_NOT_OK(SearchExactly(uncovered));
     }
     for (auto& result : results_) result.rows = NearestOf(std::move(result.rows), request_.k);
+    if (request_.filter_after) ARROW_RETURN_NOT_OK(FilterFoundRows());
     ARROW_RETURN_NOT_OK(AddColumns());
     return std::move(results_);
   }
@@ -158,6 +163,43 @@ class DatasetSearch {
     /// What the rows that it finds pass unless the index is damaged.
     std::shared_ptr<const RowFilter> checking;
   };
+
+  /// Which rows may be found.
+  arrow::Status FindFilter() {
+    prefilter_ = request_.prefilter;
+    if (request_.filter == nullptr) {
+      if (request_.filter_after) return ArgumentError("no filter to apply after the search");
+      return arrow::Status::OK();
+    }
+    if (request_.filter_after) {
+      ARROW_ASSIGN_OR_RAISE(postfilter_, dataset_.Bind(*request_.filter));
+    } else if (request_.fragments) {
+      const Fragments fragments = Wanted(dataset_.manifest().fragments);
+      ARROW_ASSIGN_OR_RAISE(const auto taken, dataset_.TakenOfEach(*request_.filter, fragments));
+      ARROW_ASSIGN_OR_RAISE(const auto rows,
+                            FilteredRows::Make(*dataset_.store_, dataset_.manifest(), fragments, taken));
+      prefilter_ = BothOf(rows->row_filter(), prefilter_);
+    } else {
+      ARROW_ASSIGN_OR_RAISE(auto rows, dataset_.RowsTaken(request_.filter));
+      prefilter_ = BothOf(std::move(rows), prefilter_);
+    }
+    return arrow::Status::OK();
+  }
+
+  /// Leaves of all results the rows that the filter takes.
+  arrow::Status FilterFoundRows() {
+    std::vector<uint64_t> ids;
+    for (const auto& result : results_) {
+      for (const Neighbor& row : result.rows) ids.push_back(row.row_id);
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto rows, dataset_.TakeRows(ids, postfilter_->columns(), true));
+    ARROW_ASSIGN_OR_RAISE(const auto taken, postfilter_->Evaluate(*rows));
+    int64_t place = 0;
+    for (auto& result : results_) {
+      std::erase_if(result.rows, [&](const Neighbor&) { return !arrow::bit_util::GetBit(taken->data(), place++); });
+    }
+    return arrow::Status::OK();
+  }
 
   /// The segments to search; none for an exact search.
   arrow::Status OpenSegments() {
@@ -235,8 +277,8 @@ class DatasetSearch {
       ARROW_ASSIGN_OR_RAISE(live,
                             ReadLiveRows(*dataset_.store_, dataset_.manifest(), wanted, segment.keeps_deleted_rows));
     }
-    if (live.are_all) return SegmentFilter{request_.prefilter, std::move(live.filter)};
-    return SegmentFilter{BothOf(std::move(live.filter), request_.prefilter), nullptr};
+    if (live.are_all) return SegmentFilter{prefilter_, std::move(live.filter)};
+    return SegmentFilter{BothOf(std::move(live.filter), prefilter_), nullptr};
   }
 
   IvfSearchOptions SegmentOptions() const {
@@ -314,7 +356,7 @@ class DatasetSearch {
     if (filter.checking != nullptr && !std::all_of(rows.begin(), rows.end(), [&](const Neighbor& row) {
           return filter.checking->Allows(row.row_id);
         })) {
-      return SearchSegment(query, segment, {BothOf(filter.checking, request_.prefilter), nullptr}, options);
+      return SearchSegment(query, segment, {BothOf(filter.checking, prefilter_), nullptr}, options);
     }
     results_[query].rows.insert(results_[query].rows.end(), rows.begin(), rows.end());
     return arrow::Status::OK();
@@ -365,7 +407,7 @@ class DatasetSearch {
     if (fragments.empty()) return arrow::Status::OK();
     const bool none_deleted = std::none_of(fragments.begin(), fragments.end(),
                                            [](const auto* fragment) { return fragment->deletion_file.has_value(); });
-    const auto filter = none_deleted ? request_.prefilter : BothOf(BlockRows({&kDeletedRowId, 1}), request_.prefilter);
+    const auto filter = none_deleted ? prefilter_ : BothOf(BlockRows({&kDeletedRowId, 1}), prefilter_);
     std::vector<ExactSearch> searches;
     for (size_t query = 0; query < queries_.size(); ++query) {
       ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer(query));
@@ -425,6 +467,9 @@ class DatasetSearch {
   const SearchRequest& request_;
   std::span<const std::vector<float>> queries_;
   std::shared_ptr<VectorColumn> column_;
+  /// Null for all rows.
+  std::shared_ptr<const RowFilter> prefilter_;
+  std::optional<BoundFilter> postfilter_;
   Metric metric_ = Metric::kL2;
   std::vector<const lance::IndexMetadata*> chosen_;
   /// As many as chosen_, or none for an exact search.

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "fewter/cache/cache.h"
+#include "fewter/dataset/row_reader.h"
+#include "fewter/dataset/taken_rows.h"
+#include "fewter/filter/bound_filter.h"
+#include "fewter/lance/manifest.h"
+#include "fewter/lance/object_store.h"
+#include "fewter/vector/top_k.h"
+
+namespace arrow::internal {
+class Executor;
+}
+
+namespace fewter {
+
+std::vector<const lance::Fragment*> AllFragments(const lance::Manifest& manifest);
+
+/// The rows of some fragments that a filter takes, as a search asks for them. Immutable.
+class FilteredRows {
+ public:
+  /// `taken` is what it takes of each. With stable row ids, reads those of the fragments.
+  static arrow::Result<std::shared_ptr<const FilteredRows>> Make(
+      const lance::ObjectStore& store, const lance::Manifest& manifest,
+      std::span<const lance::Fragment* const> fragments, const std::vector<std::shared_ptr<const TakenRows>>& taken);
+
+  /// By the ids that a search returns.
+  const std::shared_ptr<const RowFilter>& row_filter() const { return row_filter_; }
+  /// Of what is not a cache entry of its own.
+  int64_t SizeInBytes() const { return bytes_; }
+
+ private:
+  std::shared_ptr<const RowFilter> row_filter_;
+  int64_t bytes_ = 0;
+};
+
+/// All rows that a filter takes of a version of a dataset that is open; kept in memory, since it is made of entries
+/// that have codecs.
+struct FilteredRowsKey {
+  using Value = FilteredRows;
+  static constexpr std::string_view kTypeId = "fewter.dataset.FilteredRowsKey";
+
+  /// Which of all that this process has opened.
+  uint64_t opened = 0;
+  std::string_view filter;
+
+  void AppendFields(KeyWriter& fields) const {
+    fields.U64(opened);
+    fields.String(filter);
+  }
+};
+
+/// Evaluates filters over the fragments of one version of a dataset. Thread safe.
+class FragmentFilter {
+ public:
+  /// All of which must outlive it.
+  FragmentFilter(const lance::ObjectStore& store, const lance::Manifest& manifest, RowReader* rows,
+                 arrow::internal::Executor* executor, const Cache& cache)
+      : store_(store), manifest_(manifest), rows_(rows), executor_(executor), cache_(cache) {}
+
+  /// What a filter takes of each fragment: from the cache, or of the columns that it names, which are read side by
+  /// side, pieces of fragments on the executor's threads, of a remote store on its own.
+  arrow::Result<std::vector<std::shared_ptr<const TakenRows>>> Evaluate(
+      const BoundFilter& filter, std::span<const lance::Fragment* const> fragments) const;
+
+ private:
+  struct Work;
+
+  TakenRowsKey KeyOf(const BoundFilter& filter, const lance::Fragment& fragment) const;
+  std::vector<arrow::Result<std::shared_ptr<const TakenRows>>> Load(
+      const BoundFilter& filter, std::span<const lance::Fragment* const> fragments) const;
+  arrow::Status Begin(const BoundFilter& filter, Work* work) const;
+  arrow::Status EvaluatePiece(const BoundFilter& filter, size_t piece, Work* work) const;
+  void RunTogether(size_t count, const std::function<void(size_t)>& work) const;
+
+  const lance::ObjectStore& store_;
+  const lance::Manifest& manifest_;
+  RowReader* rows_;
+  arrow::internal::Executor* executor_;
+  const Cache& cache_;
+};
+
+}  // namespace fewter

@@ -1,0 +1,67 @@
+#include "fewter/filter/bound_filter.h"
+
+#include <set>
+#include <utility>
+
+#include <arrow/array.h>
+#include <arrow/compute/exec.h>
+#include <arrow/compute/initialize.h>
+#include <arrow/util/bitmap_ops.h>
+
+#include "fewter/filter/expressions_internal.h"
+#include "fewter/util/argument_error.h"
+
+namespace fewter {
+
+arrow::Status EnsureComputeFunctions() {
+  static const arrow::Status outcome = arrow::compute::Initialize();
+  return outcome;
+}
+
+arrow::Result<BoundFilter> BoundFilter::Make(const Filter& filter, const arrow::Schema& table) {
+  ARROW_RETURN_NOT_OK(EnsureComputeFunctions());
+  ARROW_ASSIGN_OR_RAISE(auto expression, filter.Resolve(table));
+  std::set<std::string> named;
+  for (const auto& reference : arrow::compute::FieldsInExpression(expression)) {
+    ARROW_ASSIGN_OR_RAISE(auto names, NamesOf(reference, table));
+    named.insert(std::move(names.front()));
+  }
+  arrow::FieldVector fields;
+  for (const auto& field : table.fields()) {
+    if (named.contains(field->name())) fields.push_back(field);
+  }
+  auto columns = arrow::schema(std::move(fields));
+  ARROW_ASSIGN_OR_RAISE(const auto bytes, arrow::compute::Serialize(expression));
+  auto bound = expression.Bind(*columns);
+  if (!bound.ok()) return ArgumentError("the filter does not fit the dataset: ", bound.status().message());
+  if (bound->type()->id() != arrow::Type::BOOL) {
+    return ArgumentError("a filter is true or false for a row, and this one is ", bound->type()->ToString());
+  }
+  if (!bound->IsScalarExpression()) return ArgumentError("a filter looks at one row at a time, and this one does not");
+  return BoundFilter(std::move(columns), *std::move(bound), bytes->ToString());
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> BoundFilter::Evaluate(const arrow::RecordBatch& rows) const {
+  ARROW_ASSIGN_OR_RAISE(const arrow::Datum outcome,
+                        arrow::compute::ExecuteScalarExpression(expression_, arrow::compute::ExecBatch(rows)));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> taken, arrow::AllocateEmptyBitmap(rows.num_rows()));
+  if (outcome.is_scalar()) {
+    const auto& scalar = outcome.scalar_as<arrow::BooleanScalar>();
+    arrow::bit_util::SetBitsTo(taken->mutable_data(), 0, rows.num_rows(), scalar.is_valid && scalar.value);
+    return taken;
+  }
+  if (!outcome.is_array() || outcome.length() != rows.num_rows()) {
+    return arrow::Status::Invalid("a filter gave ", outcome.length(), " values for ", rows.num_rows(), " rows");
+  }
+  const arrow::ArrayData& values = *outcome.array();
+  const uint8_t* bits = values.buffers[1]->data();
+  if (values.MayHaveNulls()) {
+    arrow::internal::BitmapAnd(bits, values.offset, values.buffers[0]->data(), values.offset, values.length, 0,
+                               taken->mutable_data());
+  } else {
+    arrow::internal::CopyBitmap(bits, values.offset, values.length, taken->mutable_data(), 0);
+  }
+  return taken;
+}
+
+}  // namespace fewter

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <arrow/result.h>
+#include <nlohmann/json.hpp>
+
+#include "fewter/util/argument_error.h"
+
+namespace fewter {
+
+/// A condition in SQL, taken apart by PostgreSQL's parser (libpg_query).
+///
+/// Lance writes two things otherwise than PostgreSQL: names stand in backticks, and what stands in double quotes is a
+/// string. And it tells upper from lower case in names without quotes. So the parser gets a text of the same length in
+/// which the quotes are exchanged, and names and strings are read from the original one, at the places that the parser
+/// gives.
+class SqlText {
+ public:
+  /// An argument error that says where, for what is not one condition.
+  static arrow::Result<SqlText> Parse(std::string_view condition);
+
+  /// The tree below WHERE, as libpg_query writes it in JSON.
+  const nlohmann::json& tree() const { return tree_; }
+
+  struct Name {
+    std::string text;
+    bool is_quoted = false;
+  };
+  /// The `count` names with dots between them at a place of the parser's.
+  arrow::Result<std::vector<Name>> NamesAt(int64_t location, size_t count) const;
+
+  /// The string literal at a place, of which the parser says `parsed`. Other forms of them than '…' and "…" are an
+  /// argument error.
+  arrow::Result<std::string> StringAt(int64_t location, std::string parsed) const;
+
+  /// The digits of an integer literal that is not positive, with its sign: libpg_query 15-4.0.0 leaves them out.
+  arrow::Result<std::string> NegativeAt(int64_t location) const;
+
+  /// An argument error about what stands at a place, if it is known (not -1).
+  template <typename... Parts>
+  arrow::Status ErrorAt(int64_t location, Parts&&... parts) const {
+    const int64_t begin = location - static_cast<int64_t>(kBefore.size());
+    if (begin < 0) return ArgumentError("filter: ", std::forward<Parts>(parts)...);
+    return ArgumentError("filter, character ", CharacterAt(begin), ": ", std::forward<Parts>(parts)...);
+  }
+
+ private:
+  static constexpr std::string_view kBefore = "SELECT WHERE ";
+
+  explicit SqlText(std::string_view condition) : text_(condition) {}
+
+  arrow::Status Take(nlohmann::json parsed);
+  /// Counted from 1.
+  int64_t CharacterAt(int64_t byte) const;
+
+  std::string text_;
+  nlohmann::json tree_;
+};
+
+}  // namespace fewter
