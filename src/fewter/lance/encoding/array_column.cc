@@ -6,7 +6,7 @@
 #include <arrow/array/util.h>
 #include <arrow/type_traits.h>
 
-#include "fewter/lance/encoding/array_slice_internal.h"
+#include "fewter/lance/encoding/array_page_internal.h"
 #include "fewter/lance/encoding/column_reader_internal.h"
 #include "fewter/util/bytes.h"
 
@@ -62,31 +62,25 @@ class Node {
   virtual arrow::Result<std::unique_ptr<NodeRead>> Start(const std::vector<RowRange>& rows) = 0;
 };
 
-uint64_t TotalLength(const std::vector<RowRange>& ranges) {
-  uint64_t length = 0;
-  for (const RowRange& range : ranges) length += range.length;
-  return length;
-}
-
 class ValuesRead : public NodeRead {
  public:
-  ValuesRead(ValueType type, std::vector<std::unique_ptr<SliceRead>> slices)
-      : type_(std::move(type)), slices_(std::move(slices)) {
-    for (const auto& slice : slices_) steps_.Add(slice.get());
+  ValuesRead(ValueType type, std::vector<std::unique_ptr<ArrayPageRead>> pages)
+      : type_(std::move(type)), pages_(std::move(pages)) {
+    for (const auto& page : pages_) steps_.Add(page.get());
   }
 
   arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override { return steps_.Next(bytes); }
 
   arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
     ColumnBuilder builder(type_, {false});
-    for (const auto& slice : slices_) ARROW_RETURN_NOT_OK(slice->Decode(&builder));
+    for (const auto& page : pages_) ARROW_RETURN_NOT_OK(page->Decode(&builder));
     ARROW_ASSIGN_OR_RAISE(const auto values, builder.FinishValues());
     return values->data();
   }
 
  private:
   const ValueType type_;
-  const std::vector<std::unique_ptr<SliceRead>> slices_;
+  const std::vector<std::unique_ptr<ArrayPageRead>> pages_;
   SteppedReads steps_;
 };
 
@@ -95,12 +89,12 @@ class ValuesNode : public Node {
   ValuesNode(const FieldTree& tree, const ColumnMetadata& column) : tree_(tree), pages_(column) {}
 
   arrow::Result<std::unique_ptr<NodeRead>> Start(const std::vector<RowRange>& rows) override {
-    ARROW_ASSIGN_OR_RAISE(const auto slices, pages_.index().Slices(rows));
+    ARROW_ASSIGN_OR_RAISE(auto pages, pages_.index().Divide(rows));
     ARROW_ASSIGN_OR_RAISE(ValueType type, TypeOfPages());
-    std::vector<std::unique_ptr<SliceRead>> reads;
-    for (const PageSlice& slice : slices) {
-      ARROW_ASSIGN_OR_RAISE(auto page, pages_.Get(slice.page));
-      ARROW_ASSIGN_OR_RAISE(auto read, MakeSliceRead(std::move(page), slice.rows, type));
+    std::vector<std::unique_ptr<ArrayPageRead>> reads;
+    for (PageRows& of_page : pages) {
+      ARROW_ASSIGN_OR_RAISE(auto page, pages_.Get(of_page.page));
+      ARROW_ASSIGN_OR_RAISE(auto read, MakeArrayPageRead(std::move(page), std::move(of_page.ranges), type));
       reads.push_back(std::move(read));
     }
     return std::make_unique<ValuesRead>(std::move(type), std::move(reads));
@@ -173,8 +167,8 @@ class StructNode : public Node {
 /// First the offsets of the rows are read, then the items between them.
 class ListRead : public NodeRead {
  public:
-  ListRead(const FieldTree& tree, std::vector<PageSlice> slices, ArrayPages* lists, Node* items)
-      : tree_(tree), slices_(std::move(slices)), lists_(lists), items_(items), layer_(true) {}
+  ListRead(const FieldTree& tree, std::vector<PageRows> pages, ArrayPages* lists, Node* items)
+      : tree_(tree), pages_(std::move(pages)), lists_(lists), items_(items), layer_(true) {}
 
   arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override {
     if (!is_planned_) {
@@ -203,11 +197,13 @@ class ListRead : public NodeRead {
  private:
   arrow::Result<std::optional<std::vector<ByteRange>>> PlanOffsets() {
     std::vector<ByteRange> ranges;
-    for (const PageSlice& slice : slices_) {
-      ARROW_ASSIGN_OR_RAISE(const ListArray page, lists_->GetList(slice.page));
-      // A row begins where the one before it ends.
-      const uint64_t before = slice.rows.start > 0 ? 1 : 0;
-      ranges.push_back(BytesOfValues(page.offsets, 64, {slice.rows.start - before, slice.rows.length + before}));
+    for (const PageRows& page : pages_) {
+      ARROW_ASSIGN_OR_RAISE(const ListArray list, lists_->GetList(page.page));
+      for (const RowRange& rows : page.ranges) {
+        // A row begins where the one before it ends.
+        const uint64_t before = rows.start > 0 ? 1 : 0;
+        ranges.push_back(BytesOfValues(list.offsets, 64, {rows.start - before, rows.length + before}));
+      }
     }
     return ranges;
   }
@@ -216,20 +212,23 @@ class ListRead : public NodeRead {
     std::vector<RowRange> ranges;
     uint64_t first_item = 0;
     size_t page = 0;
-    for (size_t i = 0; i < slices_.size(); ++i) {
-      if (page > slices_[i].page) page = first_item = 0;
-      for (; page < slices_[i].page; ++page) {
+    size_t next = 0;
+    for (const PageRows& of_page : pages_) {
+      if (page > of_page.page) page = first_item = 0;
+      for (; page < of_page.page; ++page) {
         ARROW_ASSIGN_OR_RAISE(const ListArray skipped, lists_->GetList(page));
         if (!CheckedAdd(first_item, skipped.num_items, &first_item)) return TooManyItems();
       }
       ARROW_ASSIGN_OR_RAISE(const ListArray list, lists_->GetList(page));
-      ARROW_ASSIGN_OR_RAISE(RowRange items, AppendLists(list, slices_[i].rows, *offsets[i]));
-      if (items.length == 0) continue;
-      if (!CheckedAdd(first_item, items.start, &items.start)) return TooManyItems();
-      if (!ranges.empty() && ranges.back().end() == items.start) {
-        ranges.back().length += items.length;
-      } else {
-        ranges.push_back(items);
+      for (const RowRange& rows : of_page.ranges) {
+        ARROW_ASSIGN_OR_RAISE(RowRange items, AppendLists(list, rows, *offsets[next++]));
+        if (items.length == 0) continue;
+        if (!CheckedAdd(first_item, items.start, &items.start)) return TooManyItems();
+        if (!ranges.empty() && ranges.back().end() == items.start) {
+          ranges.back().length += items.length;
+        } else {
+          ranges.push_back(items);
+        }
       }
     }
     ARROW_ASSIGN_OR_RAISE(item_read_, items_->Start(ranges));
@@ -261,7 +260,7 @@ class ListRead : public NodeRead {
   }
 
   const FieldTree& tree_;
-  const std::vector<PageSlice> slices_;
+  const std::vector<PageRows> pages_;
   ArrayPages* lists_;
   Node* items_;
   LayerBuilder layer_;
@@ -275,8 +274,8 @@ class ListNode : public Node {
       : tree_(tree), lists_(column), items_(std::move(items)) {}
 
   arrow::Result<std::unique_ptr<NodeRead>> Start(const std::vector<RowRange>& rows) override {
-    ARROW_ASSIGN_OR_RAISE(auto slices, lists_.index().Slices(rows));
-    return std::make_unique<ListRead>(tree_, std::move(slices), &lists_, items_.get());
+    ARROW_ASSIGN_OR_RAISE(auto pages, lists_.index().Divide(rows));
+    return std::make_unique<ListRead>(tree_, std::move(pages), &lists_, items_.get());
   }
 
  private:

@@ -18,9 +18,11 @@ class BlobPage : public PageReader {
   BlobPage(const LevelMeaning& meaning, std::shared_ptr<const PageReader> descriptors)
       : meaning_(meaning), descriptors_(std::move(descriptors)) {}
 
-  arrow::Result<std::vector<ByteRange>> Plan(RowRange rows) const override { return descriptors_->Plan(rows); }
+  arrow::Result<std::vector<ByteRange>> Plan(std::span<const RowRange> rows) const override {
+    return descriptors_->Plan(rows);
+  }
 
-  arrow::Status Decode(RowRange rows, Buffers bytes, ColumnBuilder* out) const override {
+  arrow::Status Decode(std::span<const RowRange> rows, Buffers bytes, ColumnBuilder* out) const override {
     ValueType type;
     type.primitive = arrow::fixed_size_binary(kDescriptorBytes);
     ColumnBuilder descriptors(type, {false});

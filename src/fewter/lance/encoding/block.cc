@@ -170,7 +170,8 @@ struct ChunkDecoder {
     ARROW_ASSIGN_OR_RAISE(auto plain, Decompress(general.scheme, buffers[0], max_size));
     std::vector<Bytes> replaced(buffers.begin(), buffers.end());
     replaced[0] = BytesOf(*plain);
-    return DecodeChunkValues(inner, replaced, count, {0, count}, out);
+    const ValueRange all{0, count};
+    return DecodeChunkValues(inner, replaced, count, {&all, 1}, out);
   }
 
   arrow::Status Unexpected() const {
@@ -178,62 +179,81 @@ struct ChunkDecoder {
   }
 };
 
+/// Appends which items of the vectors `range` of a chunk are valid, which its first buffers say.
+arrow::Status AppendItemValidity(const FixedSizeListCompression& list, std::span<const Bytes> buffers, uint64_t count,
+                                 ValueRange range, ColumnBuilder* out) {
+  size_t next = 0;
+  for (size_t depth = 0; depth < list.dimensions.size(); ++depth) {
+    const auto& dimension = list.dimensions[depth];
+    if (!dimension.has_validity) continue;
+    const Bytes bits = buffers[next++];
+    if (bits.size() < (count * dimension.num_items + 7) / 8) {
+      return arrow::Status::Invalid("a chunk of ", count, " vectors that does not say which items are null");
+    }
+    out->AppendItemValidity(depth, bits.data(), range.start * dimension.num_items, range.length);
+  }
+  return arrow::Status::OK();
+}
+
 bool IsPlain(const Compression& compression) {
   return std::holds_alternative<FlatCompression>(compression.kind) ||
          std::holds_alternative<FixedSizeListCompression>(compression.kind);
 }
 
-/// Offsets of `Offset` numbers that must lie inside `bytes`, in order.
+/// Loads offsets of `Offset` numbers, which must lie inside `bytes`, in order.
 template <typename Offset>
-arrow::Status LoadOffsets(Bytes offsets, Bytes bytes, std::vector<uint64_t>* starts) {
+arrow::Status LoadOffsets(const uint8_t* offsets, Bytes bytes, std::span<uint64_t> starts) {
+  bool in_order = true;
   uint64_t last = 0;
-  for (size_t i = 0; i < starts->size(); ++i) {
-    const uint64_t offset = LoadLittleEndian<Offset>(offsets.data() + i * sizeof(Offset));
-    if (offset < last || offset > bytes.size()) {
-      return arrow::Status::Invalid("an offset of ", offset, " after one of ", last, " into ", bytes.size(), " bytes");
-    }
-    (*starts)[i] = last = offset;
+  for (size_t i = 0; i < starts.size(); ++i) {
+    const uint64_t offset = LoadLittleEndian<Offset>(offsets + i * sizeof(Offset));
+    in_order = in_order && offset >= last;
+    starts[i] = last = offset;
   }
-  return arrow::Status::OK();
+  if (in_order && last <= bytes.size()) return arrow::Status::OK();
+  return arrow::Status::Invalid("offsets that are not in order or not inside ", bytes.size(), " bytes");
 }
 
-/// The `count` + 1 offsets at the start of `offsets`.
-arrow::Result<std::vector<uint64_t>> ParseOffsets(Bytes offsets, uint32_t offset_bits, uint64_t count, Bytes bytes) {
+/// The offsets of the values `range`, and the end of the last, out of the `count` + 1 at the start of `offsets`.
+arrow::Status ParseOffsets(Bytes offsets, uint32_t offset_bits, uint64_t count, ValueRange range, Bytes bytes,
+                           std::vector<uint64_t>* starts) {
   if (count >= offsets.size() * 8 / offset_bits) {
     return arrow::Status::Invalid(offsets.size(), " bytes cannot hold the offsets of ", count, " values");
   }
-  std::vector<uint64_t> starts(count + 1);
-  ARROW_RETURN_NOT_OK(offset_bits == 32 ? LoadOffsets<uint32_t>(offsets, bytes, &starts)
-                                        : LoadOffsets<uint64_t>(offsets, bytes, &starts));
-  return starts;
+  starts->resize(range.length + 1);
+  const uint8_t* const from = offsets.data() + range.start * (offset_bits / 8);
+  return offset_bits == 32 ? LoadOffsets<uint32_t>(from, bytes, *starts) : LoadOffsets<uint64_t>(from, bytes, *starts);
 }
 
-/// Appends the values `range` of a chunk of values of varying length, whose one buffer begins with offsets into itself.
+/// Appends ranges of a chunk of values of varying length, whose one buffer begins with offsets into itself.
 struct VariableChunkAppender {
   Bytes chunk;
   uint64_t count;
-  ValueRange range;
+  std::span<const ValueRange> ranges;
   ColumnBuilder* out;
 
   arrow::Status operator()(const VariableCompression& variable) const {
-    ARROW_ASSIGN_OR_RAISE(auto starts, ParseOffsets(chunk, variable.offset_bits, count, chunk));
-    const uint64_t begin = starts[range.start];
-    const uint64_t end = starts[range.start + range.length];
-    for (uint64_t& start : starts) start -= begin;
-    return out->AppendBytes(std::span(starts).subspan(range.start + 1, range.length),
-                            chunk.subspan(begin, end - begin));
+    std::vector<uint64_t> starts;
+    for (const ValueRange& range : ranges) {
+      ARROW_RETURN_NOT_OK(ParseOffsets(chunk, variable.offset_bits, count, range, chunk, &starts));
+      const uint64_t begin = starts.front();
+      const uint64_t end = starts.back();
+      for (uint64_t& start : starts) start -= begin;
+      ARROW_RETURN_NOT_OK(out->AppendBytes(std::span(starts).subspan(1), chunk.subspan(begin, end - begin)));
+    }
+    return arrow::Status::OK();
   }
   arrow::Status operator()(const FsstCompression& fsst) const {
-    ARROW_ASSIGN_OR_RAISE(const auto starts, ParseOffsets(chunk, fsst.offset_bits, count, chunk));
-    for (uint64_t i = range.start; i < range.start + range.length; ++i) {
-      const Bytes value = chunk.subspan(starts[i], starts[i + 1] - starts[i]);
-      ARROW_RETURN_NOT_OK(AppendZippedValue(Compression{fsst}, value, out));
+    std::vector<uint64_t> starts;
+    for (const ValueRange& range : ranges) {
+      ARROW_RETURN_NOT_OK(ParseOffsets(chunk, fsst.offset_bits, count, range, chunk, &starts));
+      ARROW_RETURN_NOT_OK(AppendFsstValues(*fsst.decoder, chunk, starts, out));
     }
     return arrow::Status::OK();
   }
   arrow::Status operator()(const GeneralCompression& general) const {
     ARROW_ASSIGN_OR_RAISE(auto plain, Decompress(general.scheme, chunk, kMaxBlockBytes));
-    return std::visit(VariableChunkAppender{BytesOf(*plain), count, range, out}, general.values->kind);
+    return std::visit(VariableChunkAppender{BytesOf(*plain), count, ranges, out}, general.values->kind);
   }
   template <typename Other>
   arrow::Status operator()(const Other&) const {
@@ -353,7 +373,7 @@ arrow::Result<VariableValues> DecodeVariableBlock(const Compression& compression
   const Bytes offsets = block.first(bytes_start).subspan(2 * width);
   const Bytes bytes = block.subspan(bytes_start);
   VariableValues values;
-  ARROW_ASSIGN_OR_RAISE(values.starts, ParseOffsets(offsets, bits, count, bytes));
+  ARROW_RETURN_NOT_OK(ParseOffsets(offsets, bits, count, {0, count}, bytes, &values.starts));
   ARROW_ASSIGN_OR_RAISE(values.bytes, arrow::AllocateBuffer(static_cast<int64_t>(bytes.size())));
   if (!bytes.empty()) std::memcpy(values.bytes->mutable_data(), bytes.data(), bytes.size());
   return values;
@@ -367,8 +387,9 @@ arrow::Result<std::vector<uint16_t>> DecodeLevels(const Compression& compression
 }
 
 arrow::Status DecodeChunkValues(const Compression& compression, std::span<const Bytes> buffers, uint64_t count,
-                                ValueRange range, uint8_t* out) {
+                                std::span<const ValueRange> ranges, uint8_t* out) {
   if (compression.is_variable()) return NotFixed();
+  const uint64_t width = ValueBytes(compression);
   if (IsPlain(compression)) {
     // The validity of items has buffers of its own, which are not about values.
     const auto* nullable = compression.nullable_items();
@@ -376,36 +397,57 @@ arrow::Status DecodeChunkValues(const Compression& compression, std::span<const 
     if (buffers.size() != num_validities + 1) {
       return arrow::Status::Invalid("a chunk with ", buffers.size(), " buffers of plain values");
     }
-    return CopyPlain(buffers.back(), *compression.value_bits(), compression.element_bits() == 1, count, range, out);
+    for (const ValueRange& range : ranges) {
+      ARROW_RETURN_NOT_OK(
+          CopyPlain(buffers.back(), *compression.value_bits(), compression.element_bits() == 1, count, range, out));
+      out += range.length * width;
+    }
+    return arrow::Status::OK();
   }
-  if (range.length == count) return std::visit(ChunkDecoder{buffers, count, out}, compression.kind);
-  const uint64_t width = ValueBytes(compression);
+  if (ranges.size() == 1 && ranges[0].length == count) {
+    return std::visit(ChunkDecoder{buffers, count, out}, compression.kind);
+  }
   ARROW_ASSIGN_OR_RAISE(auto all, arrow::AllocateBuffer(static_cast<int64_t>(count * width)));
   ARROW_RETURN_NOT_OK(std::visit(ChunkDecoder{buffers, count, all->mutable_data()}, compression.kind));
-  std::memcpy(out, all->data() + range.start * width, range.length * width);
+  for (const ValueRange& range : ranges) {
+    std::memcpy(out, all->data() + range.start * width, range.length * width);
+    out += range.length * width;
+  }
   return arrow::Status::OK();
 }
 
 arrow::Status AppendChunkValues(const Compression& compression, std::span<const Bytes> buffers, uint64_t count,
-                                ValueRange range, ColumnBuilder* out) {
+                                std::span<const ValueRange> ranges, ColumnBuilder* out) {
   if (compression.is_variable()) {
     if (buffers.size() != 1) return arrow::Status::Invalid("a chunk with ", buffers.size(), " buffers of text");
-    return std::visit(VariableChunkAppender{buffers[0], count, range, out}, compression.kind);
+    return std::visit(VariableChunkAppender{buffers[0], count, ranges, out}, compression.kind);
   }
-  ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(range.length));
-  ARROW_RETURN_NOT_OK(DecodeChunkValues(compression, buffers, count, range, to));
   const auto* nullable = compression.nullable_items();
-  if (nullable == nullptr) return arrow::Status::OK();
-  size_t next = 0;
-  for (size_t depth = 0; depth < nullable->dimensions.size(); ++depth) {
-    const auto& dimension = nullable->dimensions[depth];
-    if (!dimension.has_validity) continue;
-    const Bytes bits = buffers[next++];
-    if (bits.size() < (count * dimension.num_items + 7) / 8) {
-      return arrow::Status::Invalid("a chunk of ", count, " vectors that does not say which items are null");
-    }
-    out->AppendItemValidity(depth, bits.data(), range.start * dimension.num_items, range.length);
+  if (nullable == nullptr) {
+    uint64_t wanted = 0;
+    for (const ValueRange& range : ranges) wanted += range.length;
+    ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(wanted));
+    return DecodeChunkValues(compression, buffers, count, ranges, to);
   }
+  for (const ValueRange& range : ranges) {
+    ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(range.length));
+    ARROW_RETURN_NOT_OK(DecodeChunkValues(compression, buffers, count, {&range, 1}, to));
+    ARROW_RETURN_NOT_OK(AppendItemValidity(*nullable, buffers, count, range, out));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status AppendFsstValues(const FsstDecoder& decoder, Bytes bytes, std::span<uint64_t> starts,
+                               ColumnBuilder* out) {
+  const uint64_t size = starts.back() - starts.front();
+  ARROW_ASSIGN_OR_RAISE(uint8_t* const to, out->ExtendBytes(size * FsstDecoder::kMaxExpansion));
+  uint64_t end = 0;
+  for (size_t i = 0; i + 1 < starts.size(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(const uint64_t length,
+                          decoder.Decode(bytes.subspan(starts[i], starts[i + 1] - starts[i]), to + end));
+    starts[i] = end += length;
+  }
+  out->FinishBytes(starts.first(starts.size() - 1));
   return arrow::Status::OK();
 }
 
@@ -413,7 +455,7 @@ arrow::Status AppendZippedValue(const Compression& compression, Bytes value, Col
   if (const auto* fsst = std::get_if<FsstCompression>(&compression.kind)) {
     ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendBytes(value.size() * FsstDecoder::kMaxExpansion));
     ARROW_ASSIGN_OR_RAISE(const uint64_t size, fsst->decoder->Decode(value, to));
-    out->FinishBytes(size);
+    out->FinishBytes({&size, 1});
     return arrow::Status::OK();
   }
   return DecodeValue(compression, value, [out](Bytes bytes) { return out->AppendBytes(bytes); });

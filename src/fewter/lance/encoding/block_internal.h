@@ -52,14 +52,20 @@ struct ValueRange {
   uint64_t length = 0;
 };
 
-/// Decodes the values `range` out of the `count` of a mini-block chunk into `out`, which is aligned for them. `buffers`
-/// are the chunk's value buffers. Requires values of fixed width, and that the range lies inside the chunk.
+/// Decodes ranges of the `count` values of a mini-block chunk, one after the other, into `out`, which is aligned for
+/// them. `buffers` are the chunk's value buffers. Requires values of fixed width, and that the ranges lie inside the
+/// chunk.
 arrow::Status DecodeChunkValues(const Compression& compression, std::span<const std::span<const uint8_t>> buffers,
-                                uint64_t count, ValueRange range, uint8_t* out);
+                                uint64_t count, std::span<const ValueRange> ranges, uint8_t* out);
 
-/// Appends the values `range` of a chunk, of fixed width or of varying length, and the validity of their elements.
+/// Appends ranges of a chunk's values, of fixed width or of varying length, and the validity of their elements.
 arrow::Status AppendChunkValues(const Compression& compression, std::span<const std::span<const uint8_t>> buffers,
-                                uint64_t count, ValueRange range, ColumnBuilder* out);
+                                uint64_t count, std::span<const ValueRange> ranges, ColumnBuilder* out);
+
+/// Appends values that FSST has compressed: value i lies in `bytes` from starts[i] to starts[i + 1]. Overwrites
+/// `starts`.
+arrow::Status AppendFsstValues(const FsstDecoder& decoder, std::span<const uint8_t> bytes, std::span<uint64_t> starts,
+                               ColumnBuilder* out);
 
 /// Appends one value of a full-zip page: `value` has what `compression` made of it.
 arrow::Status AppendZippedValue(const Compression& compression, std::span<const uint8_t> value, ColumnBuilder* out);

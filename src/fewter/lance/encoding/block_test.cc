@@ -145,20 +145,24 @@ TEST(ChunkValuesTest, PartsOfChunks) {
   const std::vector<std::span<const uint8_t>> two = {run_values, run_lengths};
   std::vector<uint32_t> out(2);
   auto* to = reinterpret_cast<uint8_t*>(out.data());
-  ASSERT_TRUE(DecodeChunkValues({FlatCompression{32}}, one, 5, {3, 2}, to).ok());
+  ASSERT_TRUE(DecodeChunkValues({FlatCompression{32}}, one, 5, std::vector<ValueRange>{{3, 2}}, to).ok());
   EXPECT_EQ(out, (std::vector<uint32_t>{4, 5}));
-  ASSERT_TRUE(DecodeChunkValues({RunLengthCompression{32, 8, nullptr, nullptr}}, two, 5, {2, 2}, to).ok());
+  ASSERT_TRUE(
+      DecodeChunkValues({RunLengthCompression{32, 8, nullptr, nullptr}}, two, 5, std::vector<ValueRange>{{2, 2}}, to)
+          .ok());
   EXPECT_EQ(out, (std::vector<uint32_t>{9, 8}));
-  EXPECT_TRUE(DecodeChunkValues({FlatCompression{32}}, two, 5, {3, 2}, to).IsInvalid());
-  EXPECT_TRUE(DecodeChunkValues({RunLengthCompression{32, 8, nullptr, nullptr}}, one, 5, {2, 2}, to).IsInvalid());
-  EXPECT_TRUE(DecodeChunkValues({FlatCompression{32}}, one, 6, {3, 2}, to).IsInvalid());
+  EXPECT_TRUE(DecodeChunkValues({FlatCompression{32}}, two, 5, std::vector<ValueRange>{{3, 2}}, to).IsInvalid());
+  EXPECT_TRUE(
+      DecodeChunkValues({RunLengthCompression{32, 8, nullptr, nullptr}}, one, 5, std::vector<ValueRange>{{2, 2}}, to)
+          .IsInvalid());
+  EXPECT_TRUE(DecodeChunkValues({FlatCompression{32}}, one, 6, std::vector<ValueRange>{{3, 2}}, to).IsInvalid());
 }
 
 TEST(ChunkValuesTest, BitsBecomeBytes) {
   const Bytes bits = {0b10110010, 0b1};
   const std::vector<std::span<const uint8_t>> buffers = {bits};
   Bytes out(4);
-  ASSERT_TRUE(DecodeChunkValues({FlatCompression{1}}, buffers, 9, {5, 4}, out.data()).ok());
+  ASSERT_TRUE(DecodeChunkValues({FlatCompression{1}}, buffers, 9, std::vector<ValueRange>{{5, 4}}, out.data()).ok());
   EXPECT_EQ(out, (Bytes{1, 0, 1, 1}));
 }
 
@@ -169,7 +173,7 @@ TEST(ChunkValuesTest, OnlyTheFirstBufferIsCompressed) {
   const std::vector<std::span<const uint8_t>> buffers = {packed, lengths};
   std::vector<uint32_t> out(400);
   ASSERT_TRUE(DecodeChunkValues(General(CompressionScheme::kLz4, {RunLengthCompression{32, 8, nullptr, nullptr}}),
-                                buffers, 400, {0, 400}, reinterpret_cast<uint8_t*>(out.data()))
+                                buffers, 400, std::vector<ValueRange>{{0, 400}}, reinterpret_cast<uint8_t*>(out.data()))
                   .ok());
   EXPECT_EQ(out, std::vector<uint32_t>(400, 77));
 }

@@ -12,7 +12,10 @@
 #include <arrow/type.h>
 #include <arrow/type_traits.h>
 #include <arrow/util/bit_util.h>
+#include <arrow/util/bitmap_ops.h>
+#include <arrow/util/utf8.h>
 
+#include "fewter/lance/encoding/raw_bytes_internal.h"
 #include "fewter/util/bytes.h"
 
 namespace fewter::lance {
@@ -23,28 +26,58 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> OffsetsOf(std::vector<int64_t> off
                                                         const char* too_many) {
   if (large) return arrow::Buffer::FromVector(std::move(offsets));
   if (offsets.back() > std::numeric_limits<int32_t>::max()) return arrow::Status::Invalid(too_many);
-  std::vector<int32_t> narrow(offsets.size());
-  std::transform(offsets.begin(), offsets.end(), narrow.begin(), [](int64_t o) { return static_cast<int32_t>(o); });
-  return arrow::Buffer::FromVector(std::move(narrow));
+  ARROW_ASSIGN_OR_RAISE(auto narrow, arrow::AllocateBuffer(static_cast<int64_t>(offsets.size() * sizeof(int32_t))));
+  std::transform(offsets.begin(), offsets.end(), narrow->mutable_data_as<int32_t>(),
+                 [](int64_t offset) { return static_cast<int32_t>(offset); });
+  return std::shared_ptr<arrow::Buffer>(std::move(narrow));
+}
+
+bool IsAscii(std::span<const uint8_t> bytes) {
+  uint64_t all = 0;
+  size_t i = 0;
+  for (; i + sizeof(all) <= bytes.size(); i += sizeof(all)) all |= LoadLittleEndian<uint64_t>(bytes.data() + i);
+  for (; i < bytes.size(); ++i) all |= bytes[i];
+  return (all & 0x8080808080808080) == 0;
+}
+
+/// Whether the bytes are UTF-8, and no offset is inside a character.
+bool IsText(std::span<const uint8_t> bytes, std::span<const int64_t> offsets) {
+  if (IsAscii(bytes)) return true;
+  arrow::util::InitializeUTF8();
+  if (!arrow::util::ValidateUTF8(bytes.data(), static_cast<int64_t>(bytes.size()))) return false;
+  return std::all_of(offsets.begin(), offsets.end(), [&](int64_t offset) {
+    return static_cast<size_t>(offset) == bytes.size() || (bytes[static_cast<size_t>(offset)] & 0xC0) != 0x80;
+  });
 }
 
 }  // namespace
 
-void ValidityBuilder::Append(bool valid, uint64_t count) {
-  if (valid && bits_.empty()) {
-    length_ += count;
-    return;
-  }
-  const bool is_first_null = bits_.empty();
+void ValidityBuilder::MakeBits(uint64_t count) {
+  const bool is_first = bits_.empty();
   bits_.resize((length_ + count + 7) / 8);
-  if (is_first_null) arrow::bit_util::SetBitsTo(bits_.data(), 0, static_cast<int64_t>(length_), true);
-  arrow::bit_util::SetBitsTo(bits_.data(), static_cast<int64_t>(length_), static_cast<int64_t>(count), valid);
+  if (is_first) arrow::bit_util::SetBitsTo(bits_.data(), 0, static_cast<int64_t>(length_), true);
+}
+
+void ValidityBuilder::CountBits(uint64_t count) {
+  const auto bits = static_cast<int64_t>(count);
+  null_count_ += bits - arrow::internal::CountSetBits(bits_.data(), static_cast<int64_t>(length_), bits);
+  length_ += count;
+}
+
+void ValidityBuilder::Append(bool valid, uint64_t count) {
+  if (!valid || !bits_.empty()) {
+    MakeBits(count);
+    arrow::bit_util::SetBitsTo(bits_.data(), static_cast<int64_t>(length_), static_cast<int64_t>(count), valid);
+  }
   length_ += count;
   if (!valid) null_count_ += static_cast<int64_t>(count);
 }
 
 void ValidityBuilder::AppendBits(const uint8_t* bits, uint64_t first, uint64_t count) {
-  for (uint64_t i = first; i < first + count; ++i) Append(arrow::bit_util::GetBit(bits, i));
+  MakeBits(count);
+  arrow::internal::CopyBitmap(bits, static_cast<int64_t>(first), static_cast<int64_t>(count), bits_.data(),
+                              static_cast<int64_t>(length_));
+  CountBits(count);
 }
 
 std::shared_ptr<arrow::Buffer> ValidityBuilder::Finish() {
@@ -82,7 +115,7 @@ arrow::Status ColumnBuilder::MakeOwned(uint64_t capacity) {
 arrow::Status ColumnBuilder::ReserveValues(uint64_t count, uint64_t bytes_read) {
   if (is_variable_) {
     // Most text is not compressed, or to no less than a half.
-    ends_.reserve(ends_.size() + std::min(count, bytes_read));
+    offsets_.reserve(offsets_.size() + std::min(count, bytes_read));
     const uint64_t used = owned_ == nullptr ? 0 : static_cast<uint64_t>(owned_->size());
     return MakeOwned(used + bytes_read);
   }
@@ -119,7 +152,7 @@ arrow::Status ColumnBuilder::AppendValues(std::shared_ptr<arrow::Buffer> values)
 }
 
 arrow::Result<uint8_t*> ColumnBuilder::ExtendBytes(uint64_t count) {
-  const uint64_t used = ends_.empty() ? 0 : ends_.back();
+  const uint64_t used = num_bytes();
   uint64_t size = 0;
   if (!is_variable_ || !CheckedAdd(used, count, &size) ||
       size > static_cast<uint64_t>(std::numeric_limits<int64_t>::max() / 2)) {
@@ -130,15 +163,18 @@ arrow::Result<uint8_t*> ColumnBuilder::ExtendBytes(uint64_t count) {
   return owned_->mutable_data() + used;
 }
 
-void ColumnBuilder::FinishBytes(uint64_t count) {
-  ends_.push_back((ends_.empty() ? 0 : ends_.back()) + count);
-  ++num_values_;
+void ColumnBuilder::FinishBytes(std::span<const uint64_t> ends) {
+  const auto used = offsets_.back();
+  const size_t before = offsets_.size();
+  offsets_.resize(before + ends.size());
+  std::transform(ends.begin(), ends.end(), offsets_.begin() + static_cast<std::ptrdiff_t>(before),
+                 [used](uint64_t end) { return used + static_cast<int64_t>(end); });
+  num_values_ += ends.size();
 }
 
 arrow::Status ColumnBuilder::AppendNothing(uint64_t count) {
   if (is_variable_) {
-    const uint64_t end = ends_.empty() ? 0 : ends_.back();
-    ends_.insert(ends_.end(), count, end);
+    offsets_.resize(offsets_.size() + count, offsets_.back());
     num_values_ += count;
     return arrow::Status::OK();
   }
@@ -158,19 +194,24 @@ arrow::Status ColumnBuilder::AppendBytes(std::span<const uint8_t> value) {
   }
   ARROW_ASSIGN_OR_RAISE(uint8_t * out, ExtendBytes(value.size()));
   if (!value.empty()) std::memcpy(out, value.data(), value.size());
-  FinishBytes(value.size());
+  const uint64_t end = value.size();
+  FinishBytes({&end, 1});
   return arrow::Status::OK();
 }
 
 arrow::Status ColumnBuilder::AppendBytes(std::span<const uint64_t> ends, std::span<const uint8_t> bytes) {
-  const uint64_t used = ends_.empty() ? 0 : ends_.back();
   ARROW_ASSIGN_OR_RAISE(uint8_t * out, ExtendBytes(bytes.size()));
   if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
-  const size_t before = ends_.size();
-  ends_.resize(before + ends.size());
-  std::transform(ends.begin(), ends.end(), ends_.begin() + static_cast<std::ptrdiff_t>(before),
-                 [used](uint64_t end) { return used + end; });
-  num_values_ += ends.size();
+  FinishBytes(ends);
+  return arrow::Status::OK();
+}
+
+arrow::Status ColumnBuilder::AppendBytes(std::span<const uint64_t> ends, std::shared_ptr<arrow::Buffer> bytes) {
+  if (num_values_ > 0 || owned_ != nullptr || shared_ != nullptr || !is_variable_ || bytes->size() == 0) {
+    return AppendBytes(ends, BytesOf(*bytes));
+  }
+  shared_ = std::move(bytes);
+  FinishBytes(ends);
   return arrow::Status::OK();
 }
 
@@ -188,9 +229,8 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> ColumnBuilder::FinishFixed() {
   if (type_.primitive->id() == arrow::Type::BOOL) {
     const uint64_t count = num_values_ * type_.num_items();
     ARROW_ASSIGN_OR_RAISE(auto bits, arrow::AllocateEmptyBitmap(static_cast<int64_t>(count)));
-    for (uint64_t i = 0; i < count; ++i) {
-      arrow::bit_util::SetBitTo(bits->mutable_data(), static_cast<int64_t>(i), values->data()[i] != 0);
-    }
+    arrow::internal::GenerateBitsUnrolled(bits->mutable_data(), 0, static_cast<int64_t>(count),
+                                          [byte = values->data()]() mutable { return *byte++ != 0; });
     return bits;
   }
   const auto natural = static_cast<uint64_t>(type_.primitive->bit_width()) / 8;
@@ -226,24 +266,27 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnBuilder::FinishVectors() 
 }
 
 arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnBuilder::FinishVariable() {
-  std::shared_ptr<arrow::Buffer> bytes = owned_;
-  if (bytes == nullptr) {
+  std::shared_ptr<arrow::Buffer> bytes = shared_;
+  if (owned_ != nullptr) {
+    // Some of it may have been asked for in vain.
+    ARROW_RETURN_NOT_OK(owned_->Resize(offsets_.back(), false));
+    bytes = owned_;
+  } else if (bytes == nullptr) {
     ARROW_ASSIGN_OR_RAISE(bytes, arrow::AllocateBuffer(0));
   }
-  std::vector<int64_t> starts(ends_.size() + 1);
-  std::transform(ends_.begin(), ends_.end(), starts.begin() + 1,
-                 [](uint64_t end) { return static_cast<int64_t>(end); });
   const auto id = type_.primitive->id();
   const bool large = !type_.members.empty() || arrow::is_large_binary_like(id);
+  const bool is_text = !arrow::is_string(id) || IsText(BytesOf(*bytes), offsets_);
   ARROW_ASSIGN_OR_RAISE(auto offsets,
-                        OffsetsOf(std::move(starts), large, "values of more than 2^31 bytes in one array"));
+                        OffsetsOf(std::move(offsets_), large, "values of more than 2^31 bytes in one array"));
   const int64_t nulls = value_validity().null_count();
   auto validity = value_validity().Finish();
   auto data = arrow::ArrayData::Make(type_.members.empty() ? type_.primitive : arrow::large_binary(),
                                      static_cast<int64_t>(num_values_),
                                      {std::move(validity), std::move(offsets), std::move(bytes)}, nulls);
-  if (id == arrow::Type::STRING) ARROW_RETURN_NOT_OK(arrow::StringArray(data).ValidateUTF8());
-  if (id == arrow::Type::LARGE_STRING) ARROW_RETURN_NOT_OK(arrow::LargeStringArray(data).ValidateUTF8());
+  if (is_text) return data;
+  // Bytes below nulls may be anything.
+  ARROW_RETURN_NOT_OK(large ? arrow::LargeStringArray(data).ValidateUTF8() : arrow::StringArray(data).ValidateUTF8());
   return data;
 }
 

@@ -3,20 +3,30 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <arrow/array/array_base.h>
 #include <arrow/buffer.h>
 #include <arrow/result.h>
+#include <arrow/util/bitmap_generate.h>
 
 #include "fewter/lance/encoding/value_type_internal.h"
 
 namespace fewter::lance {
 
-/// A bitmap that exists only once there is a null.
+/// A bitmap that exists only once it may have a null.
 class ValidityBuilder {
  public:
   void Append(bool valid, uint64_t count = 1);
+  /// `count` more, as is_valid() says of each in turn.
+  template <typename IsValid>
+  void AppendEach(uint64_t count, IsValid&& is_valid) {
+    MakeBits(count);
+    arrow::internal::GenerateBitsUnrolled(bits_.data(), static_cast<int64_t>(length_), static_cast<int64_t>(count),
+                                          std::forward<IsValid>(is_valid));
+    CountBits(count);
+  }
   /// The bits [first, first + count).
   void AppendBits(const uint8_t* bits, uint64_t first, uint64_t count);
   uint64_t length() const { return length_; }
@@ -25,6 +35,11 @@ class ValidityBuilder {
   std::shared_ptr<arrow::Buffer> Finish();
 
  private:
+  /// Room for `count` more bits.
+  void MakeBits(uint64_t count);
+  /// Takes in `count` bits that have been written.
+  void CountBits(uint64_t count);
+
   std::vector<uint8_t> bits_;
   uint64_t length_ = 0;
   int64_t null_count_ = 0;
@@ -60,9 +75,9 @@ class LayerBuilder {
 
 /// The rows of one file column as its pages are decoded, one page after the other.
 ///
-/// Values of fixed width are appended in one of two ways: as a buffer, which is not copied if it stays the only one, or
-/// by writing into space asked for. Everything appended has been backed by bytes that were read, or by a limit, so
-/// growing it is safe.
+/// Values are appended in one of two ways: as a buffer, which is not copied if it stays the only one, or by writing
+/// into space asked for. Everything appended has been backed by bytes that were read, or by a limit, so growing it is
+/// safe.
 class ColumnBuilder {
  public:
   /// `lists` says for each layer, from the values outwards, whether it is one of lists. The first never is.
@@ -80,9 +95,10 @@ class ColumnBuilder {
   /// Appends a whole number of values.
   arrow::Status AppendValues(std::shared_ptr<arrow::Buffer> values);
 
-  /// For values of varying length: space for `count` bytes, of which FinishBytes says how many became the next value.
+  /// For values of varying length: space for `count` bytes, not initialised and valid until the next call. FinishBytes
+  /// says where in them the next values end; what is behind the last of them does not count.
   arrow::Result<uint8_t*> ExtendBytes(uint64_t count);
-  void FinishBytes(uint64_t count);
+  void FinishBytes(std::span<const uint64_t> ends);
   /// The next value as it is; it may have a fixed width, too. Invalid if it does not have this width.
   arrow::Status AppendBytes(std::span<const uint8_t> value);
   /// Values for where there are none: no bytes, or zeros.
@@ -90,6 +106,8 @@ class ColumnBuilder {
   /// The next values, whose bytes follow one another: `ends` are where each ends in `bytes`, and they have been
   /// checked.
   arrow::Status AppendBytes(std::span<const uint64_t> ends, std::span<const uint8_t> bytes);
+  /// The same for a buffer, which is not copied if it stays the only one.
+  arrow::Status AppendBytes(std::span<const uint64_t> ends, std::shared_ptr<arrow::Buffer> bytes);
 
   /// Of the values, and of what is around them, from the inside out. A value that is null has one all the same.
   std::vector<LayerBuilder>& layers() { return layers_; }
@@ -103,6 +121,8 @@ class ColumnBuilder {
   arrow::Result<std::shared_ptr<arrow::Array>> FinishValues();
 
  private:
+  /// Of values of varying length.
+  uint64_t num_bytes() const { return static_cast<uint64_t>(offsets_.back()); }
   arrow::Status MakeOwned(uint64_t capacity);
   arrow::Result<std::shared_ptr<arrow::Buffer>> FinishFixed();
   arrow::Result<std::shared_ptr<arrow::ArrayData>> FinishVectors();
@@ -115,8 +135,8 @@ class ColumnBuilder {
   /// The values are either one buffer of somebody else's or our own.
   std::shared_ptr<arrow::Buffer> shared_;
   std::shared_ptr<arrow::ResizableBuffer> owned_;
-  /// Where values of varying length end.
-  std::vector<uint64_t> ends_;
+  /// Where values of varying length start, and where the last ends.
+  std::vector<int64_t> offsets_ = {0};
   std::vector<LayerBuilder> layers_;
   /// Of the elements of vectors, one for each dimension, up to the last of which it was said.
   std::vector<ValidityBuilder> item_validity_;

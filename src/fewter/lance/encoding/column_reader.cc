@@ -27,8 +27,8 @@ PageIndex::PageIndex(const ColumnMetadata& column, uint64_t values_per_row) : st
   for (const PageMetadata& page : column.pages) starts_.push_back(starts_.back() + page.num_rows / values_per_row);
 }
 
-arrow::Result<std::vector<PageSlice>> PageIndex::Slices(const std::vector<RowRange>& rows) const {
-  std::vector<PageSlice> slices;
+arrow::Result<std::vector<PageRows>> PageIndex::Divide(const std::vector<RowRange>& rows) const {
+  std::vector<PageRows> pages;
   for (const RowRange& range : rows) {
     if (!RangeIsInside(range.start, range.length, num_rows())) {
       return arrow::Status::Invalid("rows ", range.start, " + ", range.length, " of ", num_rows());
@@ -37,11 +37,13 @@ arrow::Result<std::vector<PageSlice>> PageIndex::Slices(const std::vector<RowRan
         static_cast<size_t>(std::upper_bound(starts_.begin(), starts_.end(), range.start) - starts_.begin() - 1);
     for (uint64_t row = range.start; row < range.end(); ++page) {
       const uint64_t end = std::min(range.end(), starts_[page + 1]);
-      if (end > row) slices.push_back({page, {row - starts_[page], end - row}});
-      row = std::max(row, end);
+      if (end <= row) continue;
+      if (pages.empty() || pages.back().page != page) pages.push_back({page, {}});
+      pages.back().ranges.push_back({row - starts_[page], end - row});
+      row = end;
     }
   }
-  return slices;
+  return pages;
 }
 
 }  // namespace fewter::lance

@@ -51,10 +51,10 @@ arrow::Result<std::shared_ptr<ColumnReader>> MakeArrayColumnReader(std::shared_p
 /// The file column of this index. Invalid if the file has fewer.
 arrow::Result<const ColumnMetadata*> ColumnAt(const FileMetadata& metadata, uint64_t index);
 
-/// Some rows of one page.
-struct PageSlice {
+/// Ranges of rows of one page, one after the other.
+struct PageRows {
   size_t page = 0;
-  RowRange rows;
+  std::vector<RowRange> ranges;
 };
 
 /// Finds the pages that hold a column's rows.
@@ -64,8 +64,9 @@ class PageIndex {
   explicit PageIndex(const ColumnMetadata& column, uint64_t values_per_row = 1);
 
   uint64_t num_rows() const { return starts_.back(); }
-  /// The slices, in order and none of them empty, that make up the ranges of rows. Invalid if there are fewer rows.
-  arrow::Result<std::vector<PageSlice>> Slices(const std::vector<RowRange>& rows) const;
+  /// What is to be read of which page, in order, for ranges of the column's rows; no range is empty. Invalid if there
+  /// are fewer rows.
+  arrow::Result<std::vector<PageRows>> Divide(const std::vector<RowRange>& rows) const;
 
  private:
   /// The first row of each page, and the number of rows at the end.

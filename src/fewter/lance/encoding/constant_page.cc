@@ -29,13 +29,20 @@ class ConstantPage : public PageReader {
                uint64_t num_values)
       : meaning_(meaning), value_(std::move(value)), levels_(std::move(levels)), num_values_(num_values) {}
 
-  arrow::Result<std::vector<ByteRange>> Plan(RowRange) const override { return std::vector<ByteRange>(); }
+  arrow::Result<std::vector<ByteRange>> Plan(std::span<const RowRange>) const override {
+    return std::vector<ByteRange>();
+  }
 
-  arrow::Status Decode(RowRange rows, Buffers, ColumnBuilder* out) const override {
+  arrow::Status Decode(std::span<const RowRange> rows, Buffers, ColumnBuilder* out) const override {
+    for (const RowRange& range : rows) ARROW_RETURN_NOT_OK(DecodeRange(range, out));
+    return arrow::Status::OK();
+  }
+
+ private:
+  arrow::Status DecodeRange(RowRange rows, ColumnBuilder* out) const {
     if (meaning_.has_lists()) {
-      ARROW_ASSIGN_OR_RAISE(const ValueRange values,
-                            AppendLists(meaning_, levels_, rows.start, rows.length, num_values_, out));
-      return AppendValues(values.length, out);
+      ARROW_ASSIGN_OR_RAISE(const auto values, AppendLists(meaning_, levels_, {&rows, 1}, num_values_, out));
+      return AppendValues(values.front().length, out);
     }
     const ValueRange range{rows.start * meaning_.values_per_row(), rows.length * meaning_.values_per_row()};
     ARROW_RETURN_NOT_OK(AppendValues(range.length, out));
@@ -51,7 +58,6 @@ class ConstantPage : public PageReader {
     return arrow::Status::OK();
   }
 
- private:
   arrow::Status AppendValues(uint64_t count, ColumnBuilder* out) const {
     const uint64_t size = value_ ? std::max<uint64_t>(value_->size(), 1) : out->value_bytes();
     if (count > kMaxConstantBytes / size) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -82,19 +83,33 @@ class FixedFullZipPage : public PageReader {
   FixedFullZipPage(const FullZipLayout& layout, ByteRange values)
       : meaning_(layout.levels), control_(layout), value_(layout.values), values_(values) {}
 
-  arrow::Result<std::vector<ByteRange>> Plan(RowRange rows) const override {
-    return std::vector<ByteRange>{{values_.offset + rows.start * row_bytes(), rows.length * row_bytes()}};
+  arrow::Result<std::vector<ByteRange>> Plan(std::span<const RowRange> rows) const override {
+    std::vector<ByteRange> ranges;
+    for (const RowRange& range : rows) {
+      ranges.push_back({values_.offset + range.start * row_bytes(), range.length * row_bytes()});
+    }
+    return ranges;
   }
 
-  arrow::Status Decode(RowRange rows, Buffers bytes, ColumnBuilder* out) const override {
-    const uint64_t count = rows.length * meaning_.values_per_row();
+  arrow::Status Decode(std::span<const RowRange> rows, Buffers bytes, ColumnBuilder* out) const override {
+    // A single range may not have to be copied at all.
+    if (rows.size() > 1) {
+      ARROW_RETURN_NOT_OK(out->ReserveValues(TotalLength(rows) * meaning_.values_per_row(), TotalSize(bytes)));
+    }
+    for (size_t i = 0; i < rows.size(); ++i) ARROW_RETURN_NOT_OK(DecodeRange(rows[i].length, bytes[i], out));
+    return arrow::Status::OK();
+  }
+
+ private:
+  arrow::Status DecodeRange(uint64_t num_rows, const std::shared_ptr<arrow::Buffer>& bytes, ColumnBuilder* out) const {
+    const uint64_t count = num_rows * meaning_.values_per_row();
     if (control_.bytes() == 0 && value_.is_plain()) {
       ARROW_RETURN_NOT_OK(AppendValidity(meaning_, {}, {0, count}, out));
-      return out->AppendValues(bytes[0]);
+      return out->AppendValues(bytes);
     }
-    ARROW_RETURN_NOT_OK(out->ReserveValues(count, static_cast<uint64_t>(bytes[0]->size())));
+    ARROW_RETURN_NOT_OK(out->ReserveValues(count, static_cast<uint64_t>(bytes->size())));
     std::vector<uint16_t> definition;
-    const uint8_t* from = bytes[0]->data();
+    const uint8_t* from = bytes->data();
     for (uint64_t i = 0; i < count; ++i, from += stride()) {
       if (control_.bytes() > 0) definition.push_back(control_.Definition(control_.Load(from)));
       ARROW_RETURN_NOT_OK(value_.Append(from + control_.bytes(), out));
@@ -102,7 +117,6 @@ class FixedFullZipPage : public PageReader {
     return AppendValidity(meaning_, definition, {0, count}, out);
   }
 
- private:
   uint64_t stride() const { return control_.bytes() + value_.bytes(); }
   uint64_t row_bytes() const { return stride() * meaning_.values_per_row(); }
 
@@ -128,23 +142,34 @@ class IndexedFullZipPage : public PageReader {
     if (length_bytes_ == 0) fixed_.emplace(layout.values);
   }
 
-  arrow::Result<std::vector<ByteRange>> Plan(RowRange rows) const override {
-    const uint64_t begin = EntryStart(rows.start);
-    const uint64_t end = EntryStart(rows.end());
-    if (begin > end || end > values_.length) {
-      return arrow::Status::Invalid("rows at bytes ", begin, " to ", end, " of a full-zip page of ", values_.length);
+  arrow::Result<std::vector<ByteRange>> Plan(std::span<const RowRange> rows) const override {
+    std::vector<ByteRange> ranges;
+    for (const RowRange& range : rows) {
+      const uint64_t begin = EntryStart(range.start);
+      const uint64_t end = EntryStart(range.end());
+      if (begin > end || end > values_.length) {
+        return arrow::Status::Invalid("rows at bytes ", begin, " to ", end, " of a full-zip page of ", values_.length);
+      }
+      ranges.push_back({values_.offset + begin, end - begin});
     }
-    return std::vector<ByteRange>{{values_.offset + begin, end - begin}};
+    return ranges;
   }
 
-  arrow::Status Decode(RowRange rows, Buffers bytes, ColumnBuilder* out) const override {
+  arrow::Status Decode(std::span<const RowRange> rows, Buffers bytes, ColumnBuilder* out) const override {
+    const uint64_t size = TotalSize(bytes);
+    ARROW_RETURN_NOT_OK(
+        out->ReserveValues(fixed_ ? size / std::max<uint64_t>(fixed_->bytes(), 1) : TotalLength(rows), size));
+    for (size_t i = 0; i < rows.size(); ++i) ARROW_RETURN_NOT_OK(DecodeRange(rows[i].length, BytesOf(*bytes[i]), out));
+    return arrow::Status::OK();
+  }
+
+ private:
+  arrow::Status DecodeRange(uint64_t num_rows, Bytes left, ColumnBuilder* out) const {
     Levels levels;
-    Bytes left(bytes[0]->data(), static_cast<size_t>(bytes[0]->size()));
-    ARROW_RETURN_NOT_OK(out->ReserveValues(fixed_ ? left.size() / fixed_->bytes() : rows.length, left.size()));
     uint64_t num_values = 0;
     // Without control words, only the number of rows says how many values there are: they may be empty.
     const bool count_rows = control_.bytes() == 0;
-    const uint64_t count = rows.length * meaning_.values_per_row();
+    const uint64_t count = num_rows * meaning_.values_per_row();
     while (count_rows ? num_values < count : !left.empty()) {
       if (left.size() < control_.bytes()) return TooShort();
       uint16_t definition = 0;
@@ -164,11 +189,11 @@ class IndexedFullZipPage : public PageReader {
       if (num_values != count) return WrongCount();
       return AppendValidity(meaning_, levels.definition, {0, count}, out);
     }
-    ARROW_ASSIGN_OR_RAISE(const ValueRange range, AppendLists(meaning_, levels, 0, rows.length, num_values, out));
-    return range.length == num_values ? arrow::Status::OK() : WrongCount();
+    const RowRange all{0, num_rows};
+    ARROW_ASSIGN_OR_RAISE(const auto ranges, AppendLists(meaning_, levels, {&all, 1}, num_values, out));
+    return ranges.front().length == num_values ? arrow::Status::OK() : WrongCount();
   }
 
- private:
   static arrow::Status TooShort() { return arrow::Status::Invalid("a full-zip page that ends within a value"); }
   static arrow::Status WrongCount() {
     return arrow::Status::Invalid("a full-zip page with another number of values than its rows have");

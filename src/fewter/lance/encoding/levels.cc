@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "fewter/lance/proto/encodings_v2_1.pb.h"
 
@@ -10,10 +11,10 @@ namespace fewter::lance {
 /// Walks over levels and appends the slots that they begin.
 class LevelWalker {
  public:
-  LevelWalker(const LevelMeaning& meaning, uint64_t skip, uint64_t count, ColumnBuilder* out)
+  LevelWalker(const LevelMeaning& meaning, std::span<const RowRange> rows, ColumnBuilder* out)
       : meaning_(meaning),
-        skip_(skip),
-        count_(count),
+        rows_(rows),
+        ranges_(rows.size()),
         layers_(out->layers()),
         goes_on_(meaning.max_repetition_ + size_t{1}, false) {}
 
@@ -21,27 +22,32 @@ class LevelWalker {
     if (repetition > meaning_.max_repetition_ || definition > meaning_.max_definition()) {
       return arrow::Status::Invalid("levels out of range: ", repetition, ", ", definition);
     }
-    if (repetition == meaning_.max_repetition_) ++rows_started_;
-    if (InWantedRow()) ARROW_RETURN_NOT_OK(AppendSlots(repetition, definition));
+    if (repetition == meaning_.max_repetition_) StartRow();
+    if (is_wanted_) ARROW_RETURN_NOT_OK(AppendSlots(repetition, definition));
     if (meaning_.HasValue(definition)) {
-      if (InWantedRow() && range_.length++ == 0) range_.start = values_seen_;
+      if (is_wanted_ && ranges_[current_].length++ == 0) ranges_[current_].start = values_seen_;
       ++values_seen_;
     }
     return arrow::Status::OK();
   }
 
-  arrow::Result<ValueRange> Finish(uint64_t num_values) const {
-    if (rows_started_ < skip_ + count_) {
-      return arrow::Status::Invalid("levels of ", rows_started_, " rows where ", skip_ + count_, " are needed");
+  arrow::Result<std::vector<ValueRange>> Finish(uint64_t num_values) {
+    const uint64_t needed = rows_.empty() ? 0 : rows_.back().end();
+    if (rows_started_ < needed) {
+      return arrow::Status::Invalid("levels of ", rows_started_, " rows where ", needed, " are needed");
     }
     if (values_seen_ != num_values) {
       return arrow::Status::Invalid("levels of ", values_seen_, " values where there are ", num_values);
     }
-    return range_;
+    return std::move(ranges_);
   }
 
  private:
-  bool InWantedRow() const { return rows_started_ > skip_ && rows_started_ <= skip_ + count_; }
+  void StartRow() {
+    const uint64_t row = rows_started_++;
+    while (current_ < rows_.size() && row >= rows_[current_].end()) ++current_;
+    is_wanted_ = current_ < rows_.size() && row >= rows_[current_].start;
+  }
 
   arrow::Status AppendSlots(uint16_t repetition, uint16_t definition) {
     const size_t outermost = meaning_.outermost_[repetition];
@@ -73,12 +79,15 @@ class LevelWalker {
   }
 
   const LevelMeaning& meaning_;
-  const uint64_t skip_;
-  const uint64_t count_;
+  const std::span<const RowRange> rows_;
+  /// The values of each range of rows.
+  std::vector<ValueRange> ranges_;
   std::vector<LayerBuilder>& layers_;
   uint64_t rows_started_ = 0;
   uint64_t values_seen_ = 0;
-  ValueRange range_;
+  /// The first range that has not ended, and whether the row is in it.
+  size_t current_ = 0;
+  bool is_wanted_ = false;
   /// Whether the row may have more in its last list, by the repetition level that says so.
   std::vector<bool> goes_on_;
 };
@@ -151,19 +160,22 @@ arrow::Status AppendValidity(const LevelMeaning& meaning, std::span<const uint16
   for (size_t i = 0; i < out->layers().size(); ++i) {
     const LevelMeaning::Layer& layer = meaning.layers_[i];
     ValidityBuilder& validity = out->layers()[i].validity();
-    for (size_t k = 0; k < wanted.size(); k += layer.stride) validity.Append(wanted[k] < layer.first_null);
+    validity.AppendEach(wanted.size() / layer.stride, [&, k = size_t{0}]() mutable {
+      return wanted[std::exchange(k, k + layer.stride)] < layer.first_null;
+    });
   }
   return arrow::Status::OK();
 }
 
-arrow::Result<ValueRange> AppendLists(const LevelMeaning& meaning, const Levels& levels, uint64_t skip, uint64_t count,
-                                      uint64_t num_values, ColumnBuilder* out) {
+arrow::Result<std::vector<ValueRange>> AppendLists(const LevelMeaning& meaning, const Levels& levels,
+                                                   std::span<const RowRange> rows, uint64_t num_values,
+                                                   ColumnBuilder* out) {
   const auto& [repetition, definition] = levels;
   if (!definition.empty() && definition.size() != repetition.size()) {
     return arrow::Status::Invalid(repetition.size(), " repetition levels but ", definition.size(),
                                   " definition levels");
   }
-  LevelWalker walker(meaning, skip, count, out);
+  LevelWalker walker(meaning, rows, out);
   for (size_t i = 0; i < repetition.size(); ++i) {
     ARROW_RETURN_NOT_OK(walker.Take(repetition[i], definition.empty() ? uint16_t{0} : definition[i]));
   }

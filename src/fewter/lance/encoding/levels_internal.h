@@ -8,6 +8,7 @@
 
 #include "fewter/lance/encoding/block_internal.h"
 #include "fewter/lance/encoding/column_builder_internal.h"
+#include "fewter/lance/file_metadata.h"
 
 /// Repetition and definition levels: how versions 2.1 and later store nulls and lists.
 ///
@@ -75,12 +76,13 @@ struct Levels {
 arrow::Status AppendValidity(const LevelMeaning& meaning, std::span<const uint16_t> definition, ValueRange range,
                              ColumnBuilder* out);
 
-/// Appends `count` rows to the layers of a column with lists. Of the rows that start in `levels`, the first `skip` are
-/// left out; so is the rest of an earlier row before them. `num_values` is how many values belong to all these levels.
+/// Appends rows to the layers of a column with lists: ranges of those that start in `levels`, ascending and apart. The
+/// rest of an earlier row before them does not count. `num_values` is how many values belong to all these levels.
 ///
-/// Returns the range of those values that the rows have. Invalid if there are too few rows, or the levels are
-/// malformed or do not stand for `num_values` values.
-arrow::Result<ValueRange> AppendLists(const LevelMeaning& meaning, const Levels& levels, uint64_t skip, uint64_t count,
-                                      uint64_t num_values, ColumnBuilder* out);
+/// Returns which of those values each range has. Invalid if there are too few rows, or the levels are malformed or do
+/// not stand for `num_values` values.
+arrow::Result<std::vector<ValueRange>> AppendLists(const LevelMeaning& meaning, const Levels& levels,
+                                                   std::span<const RowRange> rows, uint64_t num_values,
+                                                   ColumnBuilder* out);
 
 }  // namespace fewter::lance

@@ -57,8 +57,9 @@ std::string Text(const arrow::Scalar& scalar) {
 std::string Lists(const std::vector<int>& layers, const Levels& levels, uint64_t skip, uint64_t count,
                   uint64_t num_values) {
   ColumnBuilder builder(ParseLogicalType("uint32").ValueOrDie(), ListsOf(layers));
-  const auto range = AppendLists(Meaning(layers), levels, skip, count, num_values, &builder);
-  if (!range.ok()) return range.status().ToString();
+  const auto ranges = AppendLists(Meaning(layers), levels, std::vector<RowRange>{{skip, count}}, num_values, &builder);
+  if (!ranges.ok()) return ranges.status().ToString();
+  const ValueRange* range = &ranges->front();
   auto* values = reinterpret_cast<uint32_t*>(builder.ExtendValues(range->length).ValueOrDie());
   for (uint64_t i = 0; i < range->length; ++i) values[i] = static_cast<uint32_t>(range->start + i);
   auto data = builder.FinishValues().ValueOrDie()->data();

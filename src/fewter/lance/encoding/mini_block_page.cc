@@ -155,26 +155,34 @@ struct Dictionary {
   std::optional<VariableValues> variable;
 };
 
+template <typename Index>
+arrow::Status GatherText(const Index* indices, uint64_t count, const VariableValues& items, ColumnBuilder* out) {
+  std::vector<uint64_t> ends(count);
+  uint64_t size = 0;
+  for (uint64_t i = 0; i < count; ++i) ends[i] = size += items[indices[i]].size();
+  if (size > kMaxBlockBytes) return arrow::Status::Invalid("a chunk of ", size, " bytes of dictionary items");
+  ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendBytes(size));
+  for (uint64_t i = 0; i < count; ++i) {
+    const Bytes item = items[indices[i]];
+    if (!item.empty()) std::memcpy(to, item.data(), item.size());
+    to += item.size();
+  }
+  out->FinishBytes(ends);
+  return arrow::Status::OK();
+}
+
 /// Copies dictionary items: `indices` are `count` numbers of type Index.
 template <typename Index>
 arrow::Status GatherItems(const Index* indices, uint64_t count, const Dictionary& dictionary, ColumnBuilder* out) {
-  uint64_t size = 0;
-  for (uint64_t i = 0; i < count; ++i) {
-    if (indices[i] >= dictionary.num_items) {
-      return arrow::Status::Invalid("index ", +indices[i], " into ", dictionary.num_items, " items");
-    }
-    if (dictionary.variable) size += (*dictionary.variable)[indices[i]].size();
+  const Index highest = count == 0 ? Index{0} : *std::max_element(indices, indices + count);
+  if (count > 0 && highest >= dictionary.num_items) {
+    return arrow::Status::Invalid("index ", +highest, " into ", dictionary.num_items, " items");
   }
-  if (dictionary.variable) {
-    if (size > kMaxBlockBytes) return arrow::Status::Invalid("a chunk of ", size, " bytes of dictionary items");
-    for (uint64_t i = 0; i < count; ++i) ARROW_RETURN_NOT_OK(out->AppendBytes((*dictionary.variable)[indices[i]]));
-    return arrow::Status::OK();
-  }
+  if (dictionary.variable) return GatherText(indices, count, *dictionary.variable, out);
   const uint64_t width = out->value_bytes();
   ARROW_ASSIGN_OR_RAISE(uint8_t * to, out->ExtendValues(count));
-  for (uint64_t i = 0; i < count; ++i, to += width) {
-    std::memcpy(to, dictionary.fixed->data() + indices[i] * width, width);
-  }
+  const uint8_t* const items = dictionary.fixed->data();
+  for (uint64_t i = 0; i < count; ++i, to += width) std::memcpy(to, items + indices[i] * width, width);
   return arrow::Status::OK();
 }
 
@@ -183,87 +191,165 @@ class MiniBlockPage : public PageReader {
   MiniBlockPage(const MiniBlockLayout& layout, ByteRange chunks, ChunkIndex index, std::optional<Dictionary> dictionary)
       : layout_(layout), chunks_(chunks), index_(std::move(index)), dictionary_(std::move(dictionary)) {}
 
-  arrow::Result<std::vector<ByteRange>> Plan(RowRange rows) const override {
-    const auto [first, last] = ChunksOf(rows);
-    return std::vector<ByteRange>{{chunks_.offset + index_.bytes[first], index_.bytes[last] - index_.bytes[first]}};
+  arrow::Result<std::vector<ByteRange>> Plan(std::span<const RowRange> rows) const override {
+    std::vector<ByteRange> ranges;
+    for (StretchIterator stretches(*this, rows); stretches.Next();) {
+      const Stretch& one = stretches.value();
+      const uint64_t begin = index_.bytes[one.first_chunk];
+      ranges.push_back({chunks_.offset + begin, index_.bytes[one.last_chunk] - begin});
+    }
+    return ranges;
   }
 
-  arrow::Status Decode(RowRange rows, Buffers bytes, ColumnBuilder* out) const override {
-    const auto [first, last] = ChunksOf(rows);
-    std::vector<Chunk> chunks;
-    for (uint64_t i = first; i < last; ++i) {
-      const uint64_t begin = index_.bytes[i] - index_.bytes[first];
-      const Bytes all(bytes[0]->data(), static_cast<size_t>(bytes[0]->size()));
-      ARROW_ASSIGN_OR_RAISE(Chunk chunk,
-                            ChunkParser(all.subspan(begin, index_.bytes[i + 1] - index_.bytes[i])).Parse(layout_));
-      chunks.push_back(std::move(chunk));
+  arrow::Status Decode(std::span<const RowRange> rows, Buffers bytes, ColumnBuilder* out) const override {
+    if (!layout_.levels.has_lists()) {
+      ARROW_RETURN_NOT_OK(out->ReserveValues(ValuesOf({0, TotalLength(rows)}).length, TotalSize(bytes)));
     }
-    ARROW_RETURN_NOT_OK(out->ReserveValues(
-        layout_.levels.has_lists() ? index_.values[last] - index_.values[first] : ValuesOf(rows).length,
-        static_cast<uint64_t>(bytes[0]->size())));
-    if (layout_.levels.has_lists()) return DecodeLists(rows, first, chunks, out);
-    return DecodeItems(ValuesOf(rows), first, chunks, out);
+    size_t next = 0;
+    for (StretchIterator stretches(*this, rows); stretches.Next();) {
+      const Stretch& one = stretches.value();
+      ARROW_ASSIGN_OR_RAISE(const auto chunks, ParseChunks(one, BytesOf(*bytes[next++])));
+      ARROW_RETURN_NOT_OK(layout_.levels.has_lists() ? DecodeLists(one, chunks, out) : DecodeItems(one, chunks, out));
+    }
+    return arrow::Status::OK();
   }
 
  private:
+  /// Rows that are decoded together, ascending and apart, and the chunks [first_chunk, last_chunk) from the first that
+  /// has one of them to the last; all chunks between are touched.
+  struct Stretch {
+    std::span<const RowRange> rows;
+    uint64_t first_chunk = 0;
+    uint64_t last_chunk = 0;
+  };
+
+  /// Divides rows into stretches.
+  class StretchIterator {
+   public:
+    StretchIterator(const MiniBlockPage& page, std::span<const RowRange> rows) : page_(page), left_(rows) {}
+
+    bool Next() {
+      while (!left_.empty() && left_.front().length == 0) left_ = left_.subspan(1);
+      if (left_.empty()) return false;
+      const auto [first, last] = page_.ChunksOf(left_.front());
+      value_ = {left_.first(1), first, last};
+      for (size_t i = 1; i < left_.size() && Joins(left_[i]); ++i) {
+        value_.rows = left_.first(i + 1);
+        value_.last_chunk = page_.ChunksOf(left_[i]).second;
+      }
+      left_ = left_.subspan(value_.rows.size());
+      return true;
+    }
+    const Stretch& value() const { return value_; }
+
+   private:
+    bool Joins(RowRange rows) const {
+      return rows.length > 0 && rows.start >= value_.rows.back().end() &&
+             page_.ChunksOf(rows).first <= value_.last_chunk;
+    }
+
+    const MiniBlockPage& page_;
+    std::span<const RowRange> left_;
+    Stretch value_;
+  };
+
   /// The values of rows without lists.
   RowRange ValuesOf(RowRange rows) const {
     const uint64_t values = layout_.levels.values_per_row();
     return {rows.start * values, rows.length * values};
   }
 
-  /// The chunks [first, last) that hold the rows. A row may begin in a chunk where an earlier one ends.
+  /// The chunks [first, last) that hold the rows, of which there are some. A row may begin in a chunk where an earlier
+  /// one ends.
   std::pair<uint64_t, uint64_t> ChunksOf(RowRange rows) const {
-    if (rows.length == 0) return {0, 0};
     if (!layout_.levels.has_lists()) rows = ValuesOf(rows);
     const auto& begun = layout_.levels.has_lists() ? index_.rows_begun : index_.values;
     const auto& ended = layout_.levels.has_lists() ? index_.rows_ended : index_.values;
     // The chunk by whose end the first row has begun, and the one by whose end the last has ended.
     const auto first = std::upper_bound(begun.begin() + 1, begun.end(), rows.start) - begun.begin() - 1;
-    const auto last = std::lower_bound(ended.begin() + 1, ended.end(), rows.end()) - ended.begin();
+    const auto last = std::lower_bound(ended.begin() + 1 + first, ended.end(), rows.end()) - ended.begin();
     return {static_cast<uint64_t>(first), static_cast<uint64_t>(last)};
   }
 
-  /// The part of chunk `i` inside the page's values [begin, end), counted from the chunk's start.
-  ValueRange Overlap(uint64_t i, uint64_t begin, uint64_t end) const {
-    const uint64_t low = std::max(begin, index_.values[i]);
-    const uint64_t high = std::min(end, index_.values[i + 1]);
-    return low < high ? ValueRange{low - index_.values[i], high - low} : ValueRange{};
+  arrow::Result<std::vector<Chunk>> ParseChunks(const Stretch& stretch, Bytes bytes) const {
+    std::vector<Chunk> chunks;
+    chunks.reserve(stretch.last_chunk - stretch.first_chunk);
+    for (uint64_t i = stretch.first_chunk; i < stretch.last_chunk; ++i) {
+      const Bytes chunk =
+          bytes.subspan(index_.bytes[i] - index_.bytes[stretch.first_chunk], index_.bytes[i + 1] - index_.bytes[i]);
+      ARROW_ASSIGN_OR_RAISE(chunks.emplace_back(), ChunkParser(chunk).Parse(layout_));
+    }
+    return chunks;
   }
 
-  arrow::Status DecodeItems(RowRange values, uint64_t first, const std::vector<Chunk>& chunks,
-                            ColumnBuilder* out) const {
-    std::vector<uint16_t> definition;
+  /// Appends the values of all chunks that the ranges of the page's values have, which are ascending and apart.
+  arrow::Status AppendAllValues(const Stretch& stretch, const std::vector<Chunk>& chunks,
+                                std::span<const ValueRange> values, ColumnBuilder* out) const {
+    std::vector<ValueRange> of_chunk;
+    size_t first = 0;
     for (uint64_t i = 0; i < chunks.size(); ++i) {
-      ARROW_RETURN_NOT_OK(AppendValues(chunks[i], first + i, Overlap(first + i, values.start, values.end()), out));
-      if (!layout_.definition) continue;
-      const uint64_t chunk_values = index_.values[first + i + 1] - index_.values[first + i];
+      const uint64_t begin = index_.values[stretch.first_chunk + i];
+      const uint64_t end = index_.values[stretch.first_chunk + i + 1];
+      while (first < values.size() && values[first].start + values[first].length <= begin) ++first;
+      of_chunk.clear();
+      for (size_t k = first; k < values.size() && values[k].start < end; ++k) {
+        const uint64_t low = std::max(begin, values[k].start);
+        const uint64_t high = std::min(end, values[k].start + values[k].length);
+        if (low < high) of_chunk.push_back({low - begin, high - low});
+      }
+      ARROW_RETURN_NOT_OK(AppendValues(chunks[i], end - begin, of_chunk, out));
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Status DecodeItems(const Stretch& stretch, const std::vector<Chunk>& chunks, ColumnBuilder* out) const {
+    std::vector<ValueRange> values;
+    values.reserve(stretch.rows.size());
+    for (const RowRange& rows : stretch.rows) {
+      const RowRange range = ValuesOf(rows);
+      values.push_back({range.start, range.length});
+    }
+    ARROW_RETURN_NOT_OK(AppendAllValues(stretch, chunks, values, out));
+    std::vector<uint16_t> definition;
+    for (uint64_t i = 0; i < chunks.size() && layout_.definition; ++i) {
+      const uint64_t chunk = stretch.first_chunk + i;
+      const uint64_t chunk_values = index_.values[chunk + 1] - index_.values[chunk];
       if (chunks[i].num_levels != chunk_values) {
         return arrow::Status::Invalid("a chunk of ", chunk_values, " values with ", chunks[i].num_levels, " levels");
       }
       ARROW_RETURN_NOT_OK(AppendLevels(*layout_.definition, chunks[i].definition, chunk_values, &definition));
     }
-    const uint64_t start = chunks.empty() ? 0 : values.start - index_.values[first];
-    return AppendValidity(layout_.levels, definition, {start, values.length}, out);
+    for (ValueRange& range : values) {
+      range.start -= index_.values[stretch.first_chunk];
+      ARROW_RETURN_NOT_OK(AppendValidity(layout_.levels, definition, range, out));
+    }
+    return arrow::Status::OK();
   }
 
-  arrow::Status DecodeLists(RowRange rows, uint64_t first, const std::vector<Chunk>& chunks, ColumnBuilder* out) const {
+  arrow::Status DecodeLists(const Stretch& stretch, const std::vector<Chunk>& chunks, ColumnBuilder* out) const {
     Levels levels;
     for (const Chunk& chunk : chunks) {
       ARROW_RETURN_NOT_OK(AppendLevels(*layout_.repetition, chunk.repetition, chunk.num_levels, &levels.repetition));
       if (!layout_.definition) continue;
       ARROW_RETURN_NOT_OK(AppendLevels(*layout_.definition, chunk.definition, chunk.num_levels, &levels.definition));
     }
-    const uint64_t first_value = index_.values[first];
-    const uint64_t num_values = index_.values[first + chunks.size()] - first_value;
-    const uint64_t skip = chunks.empty() ? 0 : rows.start - index_.rows_begun[first];
-    ARROW_ASSIGN_OR_RAISE(const ValueRange range,
-                          AppendLists(layout_.levels, levels, skip, rows.length, num_values, out));
-    const uint64_t begin = first_value + range.start;
-    for (uint64_t i = 0; i < chunks.size(); ++i) {
-      ARROW_RETURN_NOT_OK(AppendValues(chunks[i], first + i, Overlap(first + i, begin, begin + range.length), out));
+    const uint64_t first_value = index_.values[stretch.first_chunk];
+    const uint64_t num_values = index_.values[stretch.last_chunk] - first_value;
+    // The levels begin with the rows that begin in these chunks.
+    std::vector<RowRange> rows(stretch.rows.begin(), stretch.rows.end());
+    for (RowRange& range : rows) range.start -= index_.rows_begun[stretch.first_chunk];
+    ARROW_ASSIGN_OR_RAISE(auto values, AppendLists(layout_.levels, levels, rows, num_values, out));
+    uint64_t wanted = 0;
+    for (ValueRange& range : values) {
+      range.start += first_value;
+      wanted += range.length;
     }
-    return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(out->ReserveValues(wanted, NumBytes(stretch)));
+    return AppendAllValues(stretch, chunks, values, out);
+  }
+
+  uint64_t NumBytes(const Stretch& stretch) const {
+    return index_.bytes[stretch.last_chunk] - index_.bytes[stretch.first_chunk];
   }
 
   static arrow::Status AppendLevels(const Compression& compression, Bytes bytes, uint64_t count,
@@ -273,19 +359,22 @@ class MiniBlockPage : public PageReader {
     return arrow::Status::OK();
   }
 
-  arrow::Status AppendValues(const Chunk& chunk, uint64_t i, ValueRange range, ColumnBuilder* out) const {
-    if (range.length == 0) return arrow::Status::OK();
-    const uint64_t count = index_.values[i + 1] - index_.values[i];
+  /// Appends some of a chunk's `count` values.
+  arrow::Status AppendValues(const Chunk& chunk, uint64_t count, std::span<const ValueRange> ranges,
+                             ColumnBuilder* out) const {
+    if (ranges.empty()) return arrow::Status::OK();
     // Before the values are decoded nothing but their claimed number says how many bytes they take.
     if (count > kMaxBlockBytes / out->value_bytes()) {
       return arrow::Status::Invalid("a chunk of ", count, " values of ", out->value_bytes(), " bytes");
     }
-    if (!dictionary_) return AppendChunkValues(layout_.values, chunk.values, count, range, out);
+    if (!dictionary_) return AppendChunkValues(layout_.values, chunk.values, count, ranges, out);
     const uint64_t index_bits = *layout_.values.value_bits();
-    ARROW_ASSIGN_OR_RAISE(auto indices, arrow::AllocateBuffer(static_cast<int64_t>(range.length * index_bits / 8)));
-    ARROW_RETURN_NOT_OK(DecodeChunkValues(layout_.values, chunk.values, count, range, indices->mutable_data()));
+    uint64_t wanted = 0;
+    for (const ValueRange& range : ranges) wanted += range.length;
+    ARROW_ASSIGN_OR_RAISE(auto indices, arrow::AllocateBuffer(static_cast<int64_t>(wanted * index_bits / 8)));
+    ARROW_RETURN_NOT_OK(DecodeChunkValues(layout_.values, chunk.values, count, ranges, indices->mutable_data()));
     return WithWord(index_bits, [&](auto word) {
-      return GatherItems(reinterpret_cast<const decltype(word)*>(indices->data()), range.length, *dictionary_, out);
+      return GatherItems(reinterpret_cast<const decltype(word)*>(indices->data()), wanted, *dictionary_, out);
     });
   }
 

@@ -62,6 +62,12 @@ uint64_t TotalSize(Buffers buffers) {
   return size;
 }
 
+uint64_t TotalLength(std::span<const RowRange> ranges) {
+  uint64_t length = 0;
+  for (const RowRange& range : ranges) length += range.length;
+  return length;
+}
+
 std::vector<ByteRange> OpeningRanges(const PageLayout& layout, const PageMetadata& page) {
   return std::visit([&](const auto& kind) { return OpeningRanges(kind, page); }, layout);
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <arrow/buffer.h>
@@ -18,17 +19,19 @@ namespace fewter::lance {
 
 /// The bytes of all buffers together.
 uint64_t TotalSize(Buffers buffers);
+/// The rows of all ranges together.
+uint64_t TotalLength(std::span<const RowRange> ranges);
 
 /// A page that has everything it needs to find its rows. Immutable and so thread safe.
 class PageReader {
  public:
   virtual ~PageReader() = default;
 
-  /// The byte ranges of the file that hold these rows. The rows must lie in the page.
-  virtual arrow::Result<std::vector<ByteRange>> Plan(RowRange rows) const = 0;
+  /// The byte ranges of the file that hold these rows: ranges of the page's own, one after the other, in any order.
+  virtual arrow::Result<std::vector<ByteRange>> Plan(std::span<const RowRange> rows) const = 0;
 
   /// Appends the rows to `out`. `bytes` are the ranges that Plan named for the same rows.
-  virtual arrow::Status Decode(RowRange rows, Buffers bytes, ColumnBuilder* out) const = 0;
+  virtual arrow::Status Decode(std::span<const RowRange> rows, Buffers bytes, ColumnBuilder* out) const = 0;
 };
 
 /// The byte ranges that must be read once before a page's rows can be found: chunk words, a dictionary, an index of

@@ -50,7 +50,8 @@ struct TestPage {
 };
 
 arrow::Result<std::shared_ptr<arrow::Array>> ReadPage(const PageLayout& layout, const TestPage& page,
-                                                      const std::string& logical_type, RowRange rows) {
+                                                      const std::string& logical_type,
+                                                      const std::vector<RowRange>& rows) {
   ARROW_ASSIGN_OR_RAISE(const ValueType type, ParseLogicalType(logical_type));
   InMemoryFile file("page", std::make_shared<arrow::Buffer>(page.file.data(), static_cast<int64_t>(page.file.size())));
   ARROW_ASSIGN_OR_RAISE(const auto opening, file.ReadMany(OpeningRanges(layout, page.metadata)));
@@ -73,7 +74,8 @@ arrow::Result<std::shared_ptr<arrow::Array>> ReadPage(const PageLayout& layout, 
 }
 
 /// The rows as text without white space, or the error.
-std::string Read(const PageLayout& layout, const TestPage& page, const std::string& logical_type, RowRange rows) {
+std::string ReadRanges(const PageLayout& layout, const TestPage& page, const std::string& logical_type,
+                       const std::vector<RowRange>& rows) {
   const auto array = ReadPage(layout, page, logical_type, rows);
   if (!array.ok()) return array.status().ToString();
   std::string text;
@@ -81,6 +83,10 @@ std::string Read(const PageLayout& layout, const TestPage& page, const std::stri
     if (c != ' ' && c != '\n') text += c;
   }
   return text;
+}
+
+std::string Read(const PageLayout& layout, const TestPage& page, const std::string& logical_type, RowRange rows) {
+  return ReadRanges(layout, page, logical_type, {rows});
 }
 
 bool IsInvalid(const std::string& text) {
@@ -162,6 +168,14 @@ TEST(MiniBlockPageTest, RowsOfSeveralChunks) {
   }
 }
 
+TEST(MiniBlockPageTest, RangesInAnyOrderOneAfterTheOther) {
+  const PageLayout layout = PlainMiniBlock(true, 9);
+  const TestPage page = ThreeChunks(true);
+  EXPECT_EQ(ReadRanges(layout, page, "uint32", {{0, 1}, {2, 1}, {3, 3}, {8, 1}}), "[0,2,3,4,5,8]");
+  EXPECT_EQ(ReadRanges(layout, page, "uint32", {{8, 1}, {2, 4}, {2, 1}, {2, 0}, {3, 2}}), "[8,2,3,4,5,2,3,4]");
+  EXPECT_EQ(ReadRanges(layout, page, "uint32", {}), "[]");
+}
+
 TEST(MiniBlockPageTest, OnlyTheChunksOfTheRowsArePlanned) {
   const PageLayout layout = PlainMiniBlock(true, 9);
   const TestPage page = ThreeChunks(true);
@@ -169,8 +183,8 @@ TEST(MiniBlockPageTest, OnlyTheChunksOfTheRowsArePlanned) {
   const std::vector<std::shared_ptr<arrow::Buffer>> opening = {std::make_shared<arrow::Buffer>(file.data() + 64, 12)};
   const auto reader = OpenPage(layout, page.metadata, ParseLogicalType("uint32").ValueOrDie(), opening).ValueOrDie();
   // A header of 8 bytes, then the values, padded.
-  EXPECT_EQ(reader->Plan({4, 2}).ValueOrDie(), (std::vector<ByteRange>{{128 + 24, 16}}));
-  EXPECT_EQ(reader->Plan({3, 2}).ValueOrDie(), (std::vector<ByteRange>{{128, 40}}));
+  EXPECT_EQ(reader->Plan(std::vector<RowRange>{{4, 2}}).ValueOrDie(), (std::vector<ByteRange>{{128 + 24, 16}}));
+  EXPECT_EQ(reader->Plan(std::vector<RowRange>{{3, 2}}).ValueOrDie(), (std::vector<ByteRange>{{128, 40}}));
 }
 
 TEST(MiniBlockPageTest, MalformedChunkWordsAreRefused) {
@@ -270,8 +284,11 @@ struct ListPage {
     data.insert(data.end(), chunk.begin(), chunk.end());
   }
 
-  std::string ReadRows(RowRange rows, const std::vector<uint64_t>& index = {0, 2, 4, 0, 0, 2, 1, 0}) const {
-    return Read(layout, TestPage(5, {words, data, BytesOf(index)}), "uint32", rows);
+  const std::vector<uint64_t> index = {0, 2, 4, 0, 0, 2, 1, 0};
+
+  std::string ReadRows(RowRange rows) const { return ReadRows(rows, index); }
+  std::string ReadRows(RowRange rows, const std::vector<uint64_t>& of_index) const {
+    return Read(layout, TestPage(5, {words, data, BytesOf(of_index)}), "uint32", rows);
   }
 };
 
@@ -283,6 +300,16 @@ TEST(MiniBlockPageTest, ListsMayCrossChunks) {
   EXPECT_EQ(page.ReadRows({3, 2}), "[[3],[4,5,6,7]]");
   EXPECT_EQ(page.ReadRows({4, 1}), "[[4,5,6,7]]");
   EXPECT_EQ(page.ReadRows({2, 0}), "[]");
+}
+
+TEST(MiniBlockPageTest, RangesOfListsInAnyOrder) {
+  const ListPage page;
+  const auto read = [&](const std::vector<RowRange>& rows) {
+    return ReadRanges(page.layout, TestPage(5, {page.words, page.data, BytesOf(page.index)}), "uint32", rows);
+  };
+  EXPECT_EQ(read({{0, 1}, {2, 2}}), "[[0,1,2],null,[3]]");
+  EXPECT_EQ(read({{1, 1}, {3, 1}, {4, 1}}), "[[],[3],[4,5,6,7]]");
+  EXPECT_EQ(read({{4, 1}, {0, 2}, {0, 1}}), "[[4,5,6,7],[0,1,2],[],[0,1,2]]");
 }
 
 TEST(MiniBlockPageTest, MalformedRepetitionIndexesAreRefused) {

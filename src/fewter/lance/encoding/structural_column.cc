@@ -81,8 +81,8 @@ class Leaf {
 /// A read of some rows of one leaf: first what is needed to open its pages, then the rows' bytes.
 class LeafRead : public SteppedRead {
  public:
-  LeafRead(Leaf* leaf, ValueType type, std::vector<PageSlice> slices)
-      : leaf_(leaf), type_(std::move(type)), slices_(std::move(slices)) {}
+  LeafRead(Leaf* leaf, ValueType type, std::vector<PageRows> pages)
+      : leaf_(leaf), type_(std::move(type)), pages_(std::move(pages)) {}
 
   arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override {
     switch (step_++) {
@@ -100,10 +100,10 @@ class LeafRead : public SteppedRead {
     const Buffers bytes(bytes_);
     ColumnBuilder builder(type_, leaf_->layers().lists);
     // The values of a single page may not have to be copied at all.
-    if (slices_.size() > 1) ARROW_RETURN_NOT_OK(builder.ReserveValues(NumRows(), TotalSize(bytes)));
+    if (pages_.size() > 1) ARROW_RETURN_NOT_OK(builder.ReserveValues(NumRows(), TotalSize(bytes)));
     size_t position = 0;
-    for (size_t i = 0; i < slices_.size(); ++i) {
-      ARROW_RETURN_NOT_OK(readers_[i]->Decode(slices_[i].rows, bytes.subspan(position, num_ranges_[i]), &builder));
+    for (size_t i = 0; i < pages_.size(); ++i) {
+      ARROW_RETURN_NOT_OK(readers_[i]->Decode(pages_[i].ranges, bytes.subspan(position, num_ranges_[i]), &builder));
       position += num_ranges_[i];
     }
     return builder;
@@ -112,15 +112,13 @@ class LeafRead : public SteppedRead {
  private:
   arrow::Result<std::vector<ByteRange>> Prepare() {
     std::vector<ByteRange> ranges;
-    readers_.resize(slices_.size());
-    for (size_t i = 0; i < slices_.size(); ++i) {
-      // Slices of one page follow one another.
-      if (i > 0 && slices_[i].page == slices_[i - 1].page) continue;
-      readers_[i] = leaf_->FindPage(slices_[i].page);
+    readers_.resize(pages_.size());
+    for (size_t i = 0; i < pages_.size(); ++i) {
+      readers_[i] = leaf_->FindPage(pages_[i].page);
       if (readers_[i] != nullptr) continue;
       Unopened page{i, {}, ranges.size(), 0};
-      ARROW_ASSIGN_OR_RAISE(page.layout, leaf_->ParseLayout(slices_[i].page));
-      const std::vector<ByteRange> needed = OpeningRanges(page.layout, leaf_->page_metadata(slices_[i].page));
+      ARROW_ASSIGN_OR_RAISE(page.layout, leaf_->ParseLayout(pages_[i].page));
+      const std::vector<ByteRange> needed = OpeningRanges(page.layout, leaf_->page_metadata(pages_[i].page));
       page.num_ranges = needed.size();
       ranges.insert(ranges.end(), needed.begin(), needed.end());
       unopened_.push_back(std::move(page));
@@ -130,15 +128,14 @@ class LeafRead : public SteppedRead {
 
   arrow::Result<std::vector<ByteRange>> Plan(Buffers prepared) {
     for (const Unopened& page : unopened_) {
-      const size_t number = slices_[page.slice].page;
+      const size_t number = pages_[page.place].page;
       ARROW_ASSIGN_OR_RAISE(auto reader, OpenPage(page.layout, leaf_->page_metadata(number), type_,
                                                   prepared.subspan(page.first_range, page.num_ranges)));
-      readers_[page.slice] = leaf_->KeepPage(number, std::move(reader));
+      readers_[page.place] = leaf_->KeepPage(number, std::move(reader));
     }
     std::vector<ByteRange> ranges;
-    for (size_t i = 0; i < slices_.size(); ++i) {
-      if (readers_[i] == nullptr) readers_[i] = readers_[i - 1];
-      ARROW_ASSIGN_OR_RAISE(const auto needed, readers_[i]->Plan(slices_[i].rows));
+    for (size_t i = 0; i < pages_.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(const auto needed, readers_[i]->Plan(pages_[i].ranges));
       num_ranges_.push_back(needed.size());
       ranges.insert(ranges.end(), needed.begin(), needed.end());
     }
@@ -147,13 +144,13 @@ class LeafRead : public SteppedRead {
 
   uint64_t NumRows() const {
     uint64_t rows = 0;
-    for (const PageSlice& slice : slices_) rows += slice.rows.length;
+    for (const PageRows& page : pages_) rows += TotalLength(page.ranges);
     return rows;
   }
 
   /// A page that is opened by this read.
   struct Unopened {
-    size_t slice;
+    size_t place;
     PageLayout layout;
     size_t first_range;
     size_t num_ranges;
@@ -161,9 +158,9 @@ class LeafRead : public SteppedRead {
 
   Leaf* leaf_;
   ValueType type_;
-  std::vector<PageSlice> slices_;
+  std::vector<PageRows> pages_;
   std::vector<Unopened> unopened_;
-  /// One for each slice, as is num_ranges_.
+  /// One for each of pages_, as is num_ranges_.
   std::vector<std::shared_ptr<const PageReader>> readers_;
   std::vector<size_t> num_ranges_;
   int step_ = 0;
@@ -266,9 +263,9 @@ class StructuralColumn : public ColumnReader {
   arrow::Result<std::unique_ptr<ColumnRead>> Start(const std::vector<RowRange>& rows) override {
     std::vector<LeafRead> reads;
     for (const auto& leaf : leaves_) {
-      ARROW_ASSIGN_OR_RAISE(auto slices, leaf->index().Slices(rows));
+      ARROW_ASSIGN_OR_RAISE(auto pages, leaf->index().Divide(rows));
       ARROW_ASSIGN_OR_RAISE(ValueType type, leaf->Type());
-      reads.emplace_back(leaf.get(), std::move(type), std::move(slices));
+      reads.emplace_back(leaf.get(), std::move(type), std::move(pages));
     }
     return std::make_unique<StructuralRead>(tree_, std::move(reads));
   }

@@ -33,22 +33,34 @@ class OpenArrayPage {
     dictionary_ = std::move(items);
   }
 
+  /// The bytes of a page that is compressed as a whole, while some read or array has them; or null.
+  std::shared_ptr<arrow::Buffer> decompressed() const {
+    const std::lock_guard lock(mutex_);
+    return decompressed_.lock();
+  }
+  void ShareDecompressed(const std::shared_ptr<arrow::Buffer>& bytes) const {
+    const std::lock_guard lock(mutex_);
+    decompressed_ = bytes;
+  }
+
  private:
   const ArrayPage encoding_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<arrow::Array> dictionary_;
+  mutable std::weak_ptr<arrow::Buffer> decompressed_;
 };
 
 /// A read of some rows of a page of values.
-class SliceRead : public SteppedRead {
+class ArrayPageRead : public SteppedRead {
  public:
   /// Appends the rows, once all steps have been taken.
   virtual arrow::Status Decode(ColumnBuilder* out) = 0;
 };
 
-/// The page is kept by the read. Invalid if it is not one of values of this type.
-arrow::Result<std::unique_ptr<SliceRead>> MakeSliceRead(std::shared_ptr<const OpenArrayPage> page, RowRange rows,
-                                                        const ValueType& type);
+/// Starts a read of ranges of the page's rows, one after the other. The page is kept by the read. Invalid if it is not
+/// one of values of this type.
+arrow::Result<std::unique_ptr<ArrayPageRead>> MakeArrayPageRead(std::shared_ptr<const OpenArrayPage> page,
+                                                                std::vector<RowRange> rows, const ValueType& type);
 
 /// The bytes that hold values or bits of `bits` bits each.
 ByteRange BytesOfValues(ByteRange buffer, uint64_t bits, RowRange rows);
