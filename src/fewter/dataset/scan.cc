@@ -14,12 +14,16 @@
 #include "fewter/dataset/row_reader.h"
 #include "fewter/dataset/scan_reader.h"
 #include "fewter/util/argument_error.h"
+#include "fewter/util/side_by_side.h"
 
 /// Rows of a dataset: all of them in order, or those with some ids.
 
 namespace fewter {
 
 namespace {
+
+/// Of a local store fewer rows are taken in less time than waking threads saves.
+constexpr size_t kRowsWorthThreads = 200;
 
 arrow::Status NoSuchRow(uint64_t row_id) {
   return arrow::Status::KeyError("the dataset has no row with id ", row_id);
@@ -131,10 +135,15 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::TakeRows(std::span<c
   }
   const auto reader = GetRowReader();
   std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> taken(fragments.size());
-  store_->RunTogether(fragments.size(), [&](size_t i) {
+  const auto take = [&](size_t i) {
     const arrow::Status checked = are_live ? arrow::Status::OK() : CheckLive(reader.get(), fragments[i]);
     taken[i] = checked.ok() ? TakeOfFragment(reader.get(), fragments[i], schema) : checked;
-  });
+  };
+  if (store_->is_remote() || wanted.size() < kRowsWorthThreads) {
+    store_->RunTogether(fragments.size(), take);
+  } else {
+    RunSideBySide(session_->cpu_executor(), fragments.size(), take);
+  }
   arrow::RecordBatchVector batches;
   for (auto& batch : taken) {
     ARROW_ASSIGN_OR_RAISE(batches.emplace_back(), std::move(batch));

@@ -1,3 +1,5 @@
+#include <sys/uio.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -6,6 +8,7 @@
 #include <random>
 #include <utility>
 
+#include <arrow/io/file.h>
 #include <arrow/util/io_util.h>
 
 #include "fewter/lance/stored_file_internal.h"
@@ -76,6 +79,18 @@ class EndMark {
   uint8_t* end_ = nullptr;
 };
 
+/// Reads a range if all of it is in the page cache; of file systems that cannot tell, never.
+bool ReadWithoutWaiting(int descriptor, ByteRange range, uint8_t* to) {
+#ifdef RWF_NOWAIT
+  iovec memory{to, range.length};
+  return preadv2(descriptor, &memory, 1, static_cast<off_t>(range.offset), RWF_NOWAIT) ==
+         static_cast<ssize_t>(range.length);
+#else
+  (void)descriptor, (void)range, (void)to;
+  return false;
+#endif
+}
+
 class StoredFile final : public ReadableFile {
  public:
   StoredFile(std::shared_ptr<const StoreAccess> access, FileNames names, uint64_t size, IoKind kind)
@@ -103,8 +118,9 @@ class StoredFile final : public ReadableFile {
     for (const ByteRange& range : ranges) RETURN_NOT_OK(CheckInside(range));
     const std::vector<Request> requests = Coalesce(ranges, is_remote() ? kRemoteCoalesceGap : kCoalesceGap);
     std::vector<arrow::Result<std::shared_ptr<arrow::Buffer>>> fetched(requests.size());
-    RunSideBySide(access_->executor, requests.size(),
-                  [&](size_t i) { fetched[i] = Fetch(handle.get(), requests[i].range); });
+    ARROW_ASSIGN_OR_RAISE(const size_t at_hand, FetchAtHand(handle.get(), requests, &fetched));
+    RunSideBySide(access_->executor, requests.size() - at_hand,
+                  [&](size_t i) { fetched[at_hand + i] = Fetch(handle.get(), requests[at_hand + i].range); });
     return SliceRequests(ranges, requests, fetched);
   }
 
@@ -128,6 +144,30 @@ class StoredFile final : public ReadableFile {
       }
     }
     return slices;
+  }
+
+  /// Answers the first requests, as many as the operating system has the bytes of in memory: copying these takes less
+  /// time than waking a thread. Returns how many.
+  arrow::Result<size_t> FetchAtHand(arrow::io::RandomAccessFile* handle, const std::vector<Request>& requests,
+                                    std::vector<arrow::Result<std::shared_ptr<arrow::Buffer>>>* fetched) const {
+    const auto* file = is_remote() ? nullptr : dynamic_cast<const arrow::io::ReadableFile*>(handle);
+    if (file == nullptr) return 0;
+    std::vector<IoEvent> answered;
+    const auto begin = IoEvent::Clock::now();
+    for (const Request& request : requests) {
+      const auto [offset, length] = request.range;
+      ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bytes, arrow::AllocateBuffer(static_cast<int64_t>(length)));
+      if (!ReadWithoutWaiting(file->file_descriptor(), request.range, bytes->mutable_data())) break;
+      (*fetched)[answered.size()] = std::move(bytes);
+      answered.push_back({.kind = kind_, .what = "read", .path = names_.path, .range = request.range, .bytes = length});
+    }
+    const size_t count = answered.size();
+    for (IoEvent& event : answered) {
+      event.begin = begin;
+      event.end = IoEvent::Clock::now();
+    }
+    ARROW_RETURN_NOT_OK(access_->Note(std::move(answered)));
+    return count;
   }
 
   /// Asks for the size if it is unknown. Requires the mutex.
@@ -253,6 +293,24 @@ void StoreAccess::SendOnce(const std::function<arrow::Status(uint64_t* bytes)>& 
   if (query != nullptr) query->counter().End(query_ticket, *event);
   if (tracer) tracer(*event);
   if (span.is_traced()) Describe(*event, &span);
+}
+
+arrow::Status StoreAccess::Note(std::vector<IoEvent> answered) const {
+  if (answered.empty()) return arrow::Status::OK();
+  IoQuery* const query = IoQuery::Current();
+  if (query != nullptr) ARROW_RETURN_NOT_OK(query->Check());
+  for (IoCounter* const one : {counter.get(), query == nullptr ? nullptr : &query->counter()}) {
+    if (one == nullptr) continue;
+    std::vector<IoCounter::Ticket> tickets;
+    for (IoEvent& event : answered) event.round = tickets.emplace_back(one->Begin()).round;
+    for (size_t i = 0; i < answered.size(); ++i) one->End(tickets[i], answered[i]);
+  }
+  for (const IoEvent& event : answered) {
+    TracedSpan span("fewter.request");
+    if (tracer) tracer(event);
+    if (span.is_traced()) Describe(event, &span);
+  }
+  return arrow::Status::OK();
 }
 
 arrow::Result<arrow::fs::FileInfo> StoreAccess::Ask(const FileNames& file, IoKind kind) const {

@@ -41,6 +41,9 @@ struct StoreAccess {
   /// One attempt: fills in how it went.
   void SendOnce(const std::function<arrow::Status(uint64_t* bytes)>& attempt, IoQuery* query, IoEvent* event) const;
 
+  /// Counts and traces reads that have been answered at once, all in one round. Fails if the query in scope is over.
+  arrow::Status Note(std::vector<IoEvent> answered) const;
+
   /// What the store knows of a file, which may be that there is none. One request.
   arrow::Result<arrow::fs::FileInfo> Ask(const FileNames& file, IoKind kind) const;
 };
