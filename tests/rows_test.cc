@@ -62,6 +62,19 @@ TEST_P(Rows, AScanReturnsThemAllInOrder) {
   }
 }
 
+TEST_P(Rows, ColumnsInsideStructsGoByTheirPaths) {
+  const auto expected = OpenExpected(GetParam(), "nested.arrow")->ToTable().ValueOrDie();
+  const auto dataset = OpenCase(GetParam());
+  const auto got =
+      dataset->Scan({.columns = NamesOf(*expected), .batch_size = 64}).ValueOrDie()->ToTable().ValueOrDie();
+  EXPECT_EQ(got->schema()->ToString(false), expected->schema()->RemoveMetadata()->ToString(false));
+  EXPECT_TRUE(got->Equals(*expected)) << got->ToString() << "\nbut pylance has\n" << expected->ToString();
+  const std::vector<uint64_t> ids = dataset->RowIds().ValueOrDie();
+  const auto taken = dataset->Take(std::span(ids).last(30), NamesOf(*expected)).ValueOrDie();
+  const auto last = expected->Slice(expected->num_rows() - 30)->CombineChunksToBatch().ValueOrDie();
+  EXPECT_TRUE(taken->Equals(*last)) << taken->ToString() << "\nbut pylance has\n" << last->ToString();
+}
+
 TEST_P(Rows, ScansMayBeReadOnTheThreadsThatReadAhead) {
   const auto expected = LoadExpected(GetParam());
   const auto dataset = OpenCase(GetParam());
@@ -94,7 +107,8 @@ TEST_P(Rows, AllColumnsOfTheTableUnlessSomeAreNamed) {
   EXPECT_EQ(dataset->Schema().ValueOrDie()->field_names(), names);
   EXPECT_EQ(dataset->Scan().ValueOrDie()->schema()->field_names(), names);
   EXPECT_TRUE(dataset->Scan({.columns = {"absent"}}).status().IsKeyError());
-  EXPECT_TRUE(dataset->Scan({.columns = {"pair.left"}}).status().IsKeyError());
+  EXPECT_TRUE(dataset->Scan({.columns = {"pair.absent"}}).status().IsKeyError());
+  EXPECT_TRUE(dataset->Scan({.columns = {"tags.item"}}).status().IsKeyError());
   EXPECT_TRUE(IsArgumentError(dataset->Scan({.batch_size = 0}).status()));
 }
 

@@ -127,8 +127,9 @@ struct SearchResult {
 };
 
 struct ScanRequest {
-  /// What to return, in this order; all columns of the table if empty. `_rowid` and `_rowaddr` are a row's id and where
-  /// it lies (fragment << 32 | offset).
+  /// What to return, in this order; all columns of the table if empty. One inside a struct by its path,
+  /// "struct.column", which is then its name, and null where the struct is. `_rowid` and `_rowaddr` are a row's id and
+  /// where it lies (fragment << 32 | offset).
   std::vector<std::string> columns = {};
   /// Only rows that it takes; the columns that it names need not be returned.
   std::shared_ptr<const Filter> filter = {};
@@ -203,7 +204,7 @@ class Dataset {
   /// as Lance does.
   ///
   /// KeyError for a column that the table does not have; NotImplemented, naming it, for one that is not read: of a type
-  /// that is not, in data files of before version 2.0, or a struct whose fields are in several data files.
+  /// that is not, or in data files of before version 2.0.
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(const ScanRequest& request = {}) const;
 
   /// How many rows there are, or how many of them a filter takes.

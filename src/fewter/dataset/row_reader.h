@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -30,8 +31,9 @@ class RowReader {
   static constexpr const char* kRowId = "_rowid";
   static constexpr const char* kRowAddress = "_rowaddr";
 
-  /// The schema of what Read returns for these columns; all of the table's if there are none. KeyError for one that the
-  /// table does not have, NotImplemented for one of a type that is not read, an argument error for one named twice.
+  /// The schema of what Read returns for these columns; all of the table's if there are none. A field inside structs is
+  /// a column that is named by its path. KeyError for one that the table does not have, NotImplemented for one of a
+  /// type that is not read, an argument error for one named twice.
   arrow::Result<std::shared_ptr<arrow::Schema>> SchemaOf(const std::vector<std::string>& columns) const;
 
   /// Rows of a fragment: ranges of offsets in it, one after the other. `schema` comes from SchemaOf; if it has kRowId,
@@ -49,8 +51,11 @@ class RowReader {
   arrow::Result<std::shared_ptr<lance::FileReader>> Open(const lance::DataFile& file);
   /// Some columns of one data file.
   struct FilePart;
-  arrow::Status ReadPart(const lance::Fragment& fragment, const std::vector<lance::RowRange>& rows,
-                         const arrow::Schema& schema, FilePart* part);
+  arrow::Status ReadPart(const std::vector<lance::RowRange>& rows, FilePart* part);
+  /// `positions` are those of the columns among the table's fields; nothing for one that is not stored.
+  arrow::Result<std::vector<FilePart>> ReadParts(const lance::Fragment& fragment,
+                                                 const std::vector<lance::RowRange>& rows,
+                                                 const std::vector<std::optional<size_t>>& positions);
 
   const std::shared_ptr<const lance::ObjectStore> store_;
   const std::shared_ptr<const lance::Manifest> manifest_;
