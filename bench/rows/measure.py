@@ -115,4 +115,5 @@ def main():
             engine.end()
 
 
-main()
+if __name__ == "__main__":
+    main()

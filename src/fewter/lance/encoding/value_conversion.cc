@@ -2,12 +2,13 @@
 #include <utility>
 
 #include <arrow/array/array_binary.h>
+#include <arrow/array/array_dict.h>
 #include <arrow/array/array_nested.h>
-#include <arrow/array/builder_dict.h>
 #include <arrow/array/data.h>
 #include <arrow/array/util.h>
-#include <arrow/builder.h>
-#include <arrow/scalar.h>
+#include <arrow/compute/api_vector.h>
+#include <arrow/compute/cast.h>
+#include <arrow/datum.h>
 
 #include "fewter/lance/encoding/column_builder_internal.h"
 #include "fewter/lance/encoding/raw_bytes_internal.h"
@@ -99,22 +100,15 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> UnpackStructs(const ValueType& 
 
 arrow::Result<std::shared_ptr<arrow::ArrayData>> EncodeDictionary(const std::shared_ptr<arrow::DataType>& type,
                                                                   const std::shared_ptr<arrow::Array>& values) {
-  std::unique_ptr<arrow::ArrayBuilder> builder;
-  ARROW_RETURN_NOT_OK(arrow::MakeBuilderExactIndex(arrow::default_memory_pool(), type, &builder));
-  for (int64_t i = 0; i < values->length(); ++i) {
-    ARROW_ASSIGN_OR_RAISE(auto value, values->GetScalar(i));
-    if (!value->is_valid) {
-      ARROW_RETURN_NOT_OK(builder->AppendNull());
-      continue;
-    }
-    // Builders of dictionaries take dictionaries: one of a single entry.
-    ARROW_ASSIGN_OR_RAISE(auto index,
-                          arrow::MakeScalar(static_cast<const arrow::DictionaryType&>(*type).index_type(), 0));
-    ARROW_RETURN_NOT_OK(builder->AppendScalar(arrow::DictionaryScalar({index, values->Slice(i, 1)}, type)));
-  }
-  std::shared_ptr<arrow::ArrayData> encoded;
-  ARROW_RETURN_NOT_OK(builder->FinishInternal(&encoded));
-  return encoded;
+  ARROW_ASSIGN_OR_RAISE(const arrow::Datum encoded, arrow::compute::DictionaryEncode(values));
+  const auto& array = static_cast<const arrow::DictionaryArray&>(*encoded.make_array());
+  const auto& index_type = static_cast<const arrow::DictionaryType&>(*type).index_type();
+  // Invalid if there are more items than that can count.
+  ARROW_ASSIGN_OR_RAISE(const auto indices, arrow::compute::Cast(*array.indices(), index_type));
+  auto data = indices->data()->Copy();
+  data->type = type;
+  data->dictionary = array.dictionary()->data();
+  return data;
 }
 
 }  // namespace fewter::lance
