@@ -3,8 +3,8 @@
     python tests/make_types_fixtures.py FOLDER [--wide]
 
 empties FOLDER and makes <name>.lance with <name>.arrow in it, for file_reader_fixtures_test. What is expected comes
-from pylance's own reader. Each table is written with no nulls, with some, and with nothing but nulls. With --wide, many
-more random tables are written.
+from pylance's own reader. Each table is written with no nulls, with some, and with nothing but nulls. With --wide, also
+with 100,000 rows, and many more random tables are written.
 """
 
 import argparse
@@ -300,6 +300,9 @@ def main():
                 for name, type_ in ALONE_2_2.items() if version == "2.2" else ():
                     alone = pa.table({name: Values(1, NULLS[nulls], version).array(rows, type_)})
                     fixtures.write(f"{name}_{version}_{nulls}_{rows}", alone, version)
+            if arguments.wide:
+                large = pa.concat_tables([types_table(10_000, nulls, version)] * 10)
+                fixtures.write(f"types_{version}_{nulls}_100000", large.combine_chunks(), version, None, large.num_rows)
             fixtures.write_dataset(f"blobs_{version}_{nulls}", blobs_table(200, nulls), version)
         fixtures.write(f"types_{version}_0", types_table(0, "none", version), version)
         # pylance 14 fails to write slices of some structs.

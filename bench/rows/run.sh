@@ -8,4 +8,4 @@ cmake --preset release -DFEWTER_BUILD_BENCHMARKS=ON > /dev/null
 cmake --build --preset release -j "$(nproc)" --target row_steps -- --quiet
 export LANCE_LOG=error
 .venv/bin/python bench/rows/measure.py build/release/bench/rows/row_steps "$work" "${@:2}"
-.venv/bin/python bench/rows/requests.py build/release/bench/rows/row_steps "$work"
+.venv/bin/python bench/rows/count_requests.py build/release/bench/rows/row_steps "$work"

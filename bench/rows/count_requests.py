@@ -1,6 +1,6 @@
 """How many requests a take of 10 rows of 3 columns sends to S3, ours beside pylance's on the same bucket.
 
-    bench/rows/requests.py STEPS_BINARY WORK_FOLDER [--versions 2.0,2.1,2.2] [--delay 20]
+    bench/rows/count_requests.py STEPS_BINARY WORK_FOLDER [--versions 2.0,2.1,2.2] [--delay 20]
 
 The datasets are those of measure.py. The bucket is moto's, behind the proxy of the tests, which adds a delay (in
 milliseconds) to every request and counts. Each engine runs in a process of its own, which keeps nothing for the next.
