@@ -24,7 +24,7 @@ FAMILIES = {
 # Those that are graphs.
 GRAPHS = ["hnsw"]
 
-# Of these, ours is also measured with its entries in files of a disk cache, which are mapped, beside those on the heap.
+# Of these mapped.py compares entries in mapped files of a disk cache with the same on the heap.
 MAPPED = ["ivf_flat", "ivf_pq8", "ivf_sq", "hnsw_sq"]
 
 

@@ -13,31 +13,21 @@ import subprocess
 import sys
 
 from arguments import parse
-from families import EFFORTS, FAMILIES, FEW_EFFORTS, K, MAPPED, THREADS, effort_of
+from families import EFFORTS, FAMILIES, FEW_EFFORTS, K, THREADS, effort_of
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = ROOT / "build" / "release" / "fewter"
 
+# Holds every index.
+MEMORY = "memory://?capacity=8GiB"
 
-def ours(corpus, kind: str, effort: str, efforts=EFFORTS, cache: str = "memory://?capacity=8GiB"):
+
+def ours(corpus, kind: str, effort: str, efforts=EFFORTS, cache: str = MEMORY, threads=THREADS):
     """The command that measures us, a line of JSON a setting."""
     values = ",".join(map(str, efforts[effort]))
     return [BINARY, "bench", corpus.work / f"{kind}.lance", "--column", "vector", "--queries",
             corpus.queries_file(), "--truth", corpus.data / "gt_ids.npy", "-k", str(K), f"--{effort}", values,
-            "--threads", ",".join(map(str, THREADS)), "--cache", cache, "--json"]
-
-
-def mapped(corpus, kind: str, effort: str):
-    """The same with a disk cache that holds every partition already."""
-    cache = f"memory://?capacity=8GiB,disk://{corpus.work.resolve()}/cache?capacity=20GiB"
-    uri = corpus.work / f"{kind}.lance"
-    prewarm = [BINARY, "cache", "prewarm", uri, "--column", "vector", "--cache", cache, "--strict"]
-    # Of a large index some partitions come faster than the disk tier takes them; each call brings more of them.
-    for _ in range(5):
-        done = subprocess.run(prewarm, capture_output=True, text=True)
-        if done.returncode == 0:
-            return ours(corpus, kind, effort, FEW_EFFORTS, cache)
-    sys.exit(done.stderr)
+            "--threads", ",".join(map(str, threads)), "--cache", cache, "--json"]
 
 
 def theirs(options, corpus, peer: str, effort: str):
@@ -57,7 +47,6 @@ def main() -> None:
                 kinds, others = FAMILIES[family]
                 effort = effort_of(family)
                 engines = {f"fewter {kind}": ours(corpus, kind, effort) for kind in kinds}
-                engines |= {f"fewter {kind}, mapped": mapped(corpus, kind, effort) for kind in kinds if kind in MAPPED}
                 engines |= {name: theirs(options, corpus, name, effort)
                             for name in others + [f"pylance {kind}" for kind in kinds]}
                 for _ in range(options.rounds):

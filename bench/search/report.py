@@ -4,8 +4,8 @@
     bench/search/report.py WORK_FOLDER [--plots FOLDER] [--docs]
 
 Of several rounds each figure is the median. With --docs the tables of README.md and docs/benchmarks.md that stand
-between <!-- table: NAME --> and <!-- end --> are replaced, also by what batches.py and kernels.py have left in
-WORK_FOLDER.
+between <!-- table: NAME --> and <!-- end --> are replaced, also by what batches.py, mapped.py and kernels.py have left
+in WORK_FOLDER.
 """
 
 import argparse
@@ -117,26 +117,11 @@ def equal_recall(families: dict) -> list[str]:
              "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for family in FAMILIES:
         engines = families.get(family, {})
-        ours = {engine: points for engine, points in engines.items()
-                if engine.startswith("fewter") and "mapped" not in engine}
+        ours = {engine: points for engine, points in engines.items() if engine.startswith("fewter")}
         for peer, points in engines.items():
             if peer.startswith(("fewter", "pylance")):
                 continue
             lines += [f"| {family} | {compare(ours, peer, points, recall)}" for recall in common_recalls(ours, points)]
-    return lines
-
-
-def mapped(families: dict) -> list[str]:
-    """Entries in mapped files beside the same on the heap, one caller."""
-    lines = ["| index | setting | heap p50 | mapped p50 | queries/s by those of the heap |",
-             "| --- | --- | ---: | ---: | ---: |"]
-    for family, engines in families.items():
-        for engine, points in engines.items():
-            on_heap = engines.get(engine.removesuffix(", mapped"), {})
-            for effort in sorted(effort for effort, threads in points if threads == 1 and "mapped" in engine):
-                heap, maps = on_heap[effort, 1], points[effort, 1]
-                lines.append(f"| {engine.split()[1].rstrip(',')} | {effort_of(family)} {effort} "
-                             f"| {heap['p50_us']:,.1f} µs | {maps['p50_us']:,.1f} µs | {maps['qps'] / heap['qps']:.2f} |")
     return lines
 
 
@@ -168,8 +153,6 @@ def plot(corpus: str, families: dict, path: pathlib.Path) -> None:
         axis.axis("off")
     for axis, family in zip(axes.flat, shown):
         for engine, points in families[family].items():
-            if "mapped" in engine:
-                continue
             line = curve(points, 1)
             axis.plot(*zip(*line), label=engine, marker="o", markersize=3, linewidth=2 if "fewter" in engine else 1)
         axis.set_yscale("log")
@@ -205,7 +188,7 @@ def main() -> None:
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "fewter"})
     tables = {path.stem: path.read_text().strip().splitlines() for path in options.work.glob("*.md")}
     for corpus, families in sorted(read(options.work / "results.jsonl").items()):
-        for of in (latencies, equal_recall, mapped, beside_pylance):
+        for of in (latencies, equal_recall, beside_pylance):
             tables[f"{of.__name__} {corpus}"] = of(families)
         if options.plots is not None:
             options.plots.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 export PYTHONDONTWRITEBYTECODE=1
 "$work/venv/bin/python" bench/search/build.py "$@"
 "$work/venv/bin/python" bench/search/measure.py "$@"
+"$work/venv/bin/python" bench/search/mapped.py "$@"
 "$work/venv/bin/python" bench/search/batches.py "$@"
 "$work/venv/bin/python" bench/search/kernels.py "$work"
 "$work/venv/bin/python" bench/search/report.py "$work" --plots docs

@@ -157,6 +157,7 @@ CacheEntry DiskBackend::Open(const EntryPlace& place, const EncodedKey& key, con
   DecodedEntry decoded = DecodeEntry(key, codec, *bytes, VerifyBody::kNo);
   if (!decoded.hit()) return Refuse(place, key, decoded.verdict);
   place.segment->Use(place.entry, 1, disk::SecondsNow());
+  if (mapped && place.segment->ClaimCollapse()) sealer_->ScheduleCollapse(place.segment);
   if (!mapped) ++store().activity().entries_copied;
   const int64_t length = (*bytes)->size();
   return {.value = std::move(decoded.value),

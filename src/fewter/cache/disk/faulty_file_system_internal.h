@@ -34,6 +34,7 @@ class FaultyFileSystem final : public FileSystem {
   std::atomic<int> segment_read_error{0};
   std::atomic<int> map_error{0};
   std::atomic<int> populate_error{0};
+  std::atomic<int> collapse_error{0};
   std::atomic<int> list_error{0};
   std::atomic<int> lock_error{0};
   /// The most that one write takes.
@@ -44,6 +45,9 @@ class FaultyFileSystem final : public FileSystem {
   std::atomic<int64_t> flipped_byte{-1};
   /// How often mapped bytes were brought into memory, and files read.
   std::atomic<int> populates{0};
+  /// How often mapped bytes were to be in a huge page, and whether they then are.
+  std::atomic<int> collapses{0};
+  std::atomic<bool> has_huge_pages{true};
   std::atomic<int> reads{0};
 
   /// What a loss of power would do: what was not synced is gone, and so are new names in directories not synced.
@@ -107,14 +111,22 @@ class FaultyFileSystem final : public FileSystem {
     if (path.ends_with(".fwseg")) ARROW_RETURN_NOT_OK(Fail(segment_read_error));
     return real_->Read(path, offset, length);
   }
-  arrow::Result<std::shared_ptr<arrow::Buffer>> Map(const std::string& path, uint64_t bytes) override {
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Map(const std::string& path, uint64_t bytes,
+                                                    MappedReads how) override {
     ARROW_RETURN_NOT_OK(Fail(map_error));
-    return real_->Map(path, bytes);
+    return real_->Map(path, bytes, how);
   }
   arrow::Status Populate(const uint8_t* data, uint64_t length) override {
     ++populates;
     ARROW_RETURN_NOT_OK(Fail(populate_error));
     return real_->Populate(data, length);
+  }
+  arrow::Result<bool> Collapse(const std::string& path, const arrow::Buffer& mapping, uint64_t offset) override {
+    ++collapses;
+    ARROW_RETURN_NOT_OK(Fail(collapse_error));
+    ARROW_RETURN_NOT_OK(real_->Collapse(path, mapping, offset).status());
+    // Whether the kernel has huge pages must not decide what a test sees.
+    return has_huge_pages.load();
   }
   arrow::Result<std::unique_ptr<FileLock>> TryLock(const std::string& path) override {
     ARROW_RETURN_NOT_OK(Fail(lock_error));

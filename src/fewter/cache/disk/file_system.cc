@@ -17,11 +17,6 @@
 
 #include "fewter/util/signal_guard_internal.h"
 
-// Linux 5.14; the headers of older distributions lack it.
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-
 namespace fewter::disk {
 namespace {
 
@@ -210,29 +205,24 @@ class RealFileSystem final : public FileSystem {
     return bytes;
   }
 
-  arrow::Result<std::shared_ptr<arrow::Buffer>> Map(const std::string& path, uint64_t bytes) override {
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Map(const std::string& path, uint64_t bytes,
+                                                    MappedReads reads) override {
     ARROW_ASSIGN_OR_RAISE(const Descriptor fd, OpenFile(path));
     struct stat found;
     if (::fstat(fd.get(), &found) != 0) return Failed("cannot look at", path);
     if (static_cast<uint64_t>(found.st_size) != bytes) {
       return arrow::Status::Invalid("'", path, "' has ", found.st_size, " bytes instead of ", bytes);
     }
-    void* const data = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
+    void* const data = MapFile(fd.get(), 0, bytes, reads);
     if (data == MAP_FAILED) return Failed("cannot map", path);
     return std::make_shared<Mapping>(data, bytes);
   }
 
-  arrow::Status Populate(const uint8_t* data, uint64_t length) override {
-    static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-    const size_t before = reinterpret_cast<uintptr_t>(data) % page;
-    uint8_t* const begin = const_cast<uint8_t*>(data) - before;
-    // What has to be read is then read into huge pages. For smaller ranges too much would be read that nobody asked
-    // for.
-    if (length >= kHugePage) (void)::madvise(begin, before + length, MADV_HUGEPAGE);
-    if (Retry([&] { return ::madvise(begin, before + length, MADV_POPULATE_READ); }) == 0 || errno == EINVAL) {
-      return arrow::Status::OK();
-    }
-    return arrow::internal::IOErrorFromErrno(errno, "cannot read mapped bytes");
+  arrow::Status Populate(const uint8_t* data, uint64_t length) override { return PopulateMapped(data, length); }
+
+  arrow::Result<bool> Collapse(const std::string& path, const arrow::Buffer& mapping, uint64_t offset) override {
+    ARROW_ASSIGN_OR_RAISE(const Descriptor fd, OpenFile(path));
+    return CollapseMapped(fd.get(), const_cast<uint8_t*>(mapping.data()) + offset, offset);
   }
 
   arrow::Result<std::unique_ptr<FileLock>> TryLock(const std::string& path) override {

@@ -11,6 +11,7 @@
 #include <arrow/result.h>
 #include <arrow/status.h>
 
+#include "fewter/cache/disk/huge_page.h"
 #include "fewter/cache/health.h"
 
 /// All that the disk cache asks of the operating system, so that a test can put a failing disk in its place.
@@ -69,12 +70,14 @@ class FileSystem {
   /// Exactly the bytes [offset, offset + length), in memory aligned to 64 bytes. Invalid if the file is shorter.
   virtual arrow::Result<std::shared_ptr<arrow::Buffer>> Read(const std::string& path, uint64_t offset,
                                                              uint64_t length) = 0;
-  /// The whole file, shared with every process that maps it, unmapped when the last reference goes. Invalid if its size
-  /// is not `bytes`.
-  virtual arrow::Result<std::shared_ptr<arrow::Buffer>> Map(const std::string& path, uint64_t bytes) = 0;
-  /// Brings a range of mapped memory into memory. What cannot be read is an error here, where touching the memory would
-  /// kill the process. Kernels older than Linux 5.14 cannot do it; there it does nothing.
+  /// The whole file as MapFile maps it, shared with every process that does, unmapped when the last reference goes.
+  /// Invalid if its size is not `bytes`.
+  virtual arrow::Result<std::shared_ptr<arrow::Buffer>> Map(const std::string& path, uint64_t bytes,
+                                                            MappedReads reads) = 0;
+  /// PopulateMapped.
   virtual arrow::Status Populate(const uint8_t* data, uint64_t length) = 0;
+  /// CollapseMapped for a part of what Map has given for this path. `offset` is a multiple of kHugePage.
+  virtual arrow::Result<bool> Collapse(const std::string& path, const arrow::Buffer& mapping, uint64_t offset) = 0;
 
   /// Locks a file, which is made if need be, for this object alone. Null if it is locked already, by whatever process.
   virtual arrow::Result<std::unique_ptr<FileLock>> TryLock(const std::string& path) = 0;
@@ -82,9 +85,6 @@ class FileSystem {
 
 /// The real one. Refers to memory that is never freed.
 std::shared_ptr<FileSystem> LocalFileSystem();
-
-/// What the page cache takes for a file at most, where it takes more than pages.
-inline constexpr size_t kHugePage = size_t{2} << 20;
 
 /// Writes all of `bytes`, at most a huge page at a time.
 arrow::Status WriteAll(NewFile* file, std::string_view bytes);

@@ -9,7 +9,11 @@
 namespace fewter::disk {
 
 Sealer::Sealer(const DiskBackendOptions& options, CacheCounters* counters)
-    : counters_(counters), store_(options), pending_(options.max_pending_bytes), maintenance_(&store_, counters) {}
+    : counters_(counters),
+      store_(options),
+      pending_(options.max_pending_bytes),
+      collapser_(&store_.health()),
+      maintenance_(&store_, counters) {}
 
 void Sealer::Start() {
   // What cannot be read now may be later: not a reason to do without a cache.
@@ -35,6 +39,11 @@ void Sealer::ScheduleHeat() {
   if (maintenance_.HeatIsDue()) Schedule();
 }
 
+void Sealer::ScheduleCollapse(const std::shared_ptr<Segment>& segment) {
+  collapser_.Offer(segment);
+  if (collapser_.HasWork()) Schedule();
+}
+
 void Sealer::Run() {
   {
     std::lock_guard lock(mutex_);
@@ -53,14 +62,19 @@ void Sealer::RunRound() {
     std::lock_guard writer(writer_mutex_);
     maintenance_.Tidy();
   }
+  collapser_.Run([this] { return is_closing_ || !pending_.NothingToTake(); });
   std::lock_guard lock(mutex_);
   ++rounds_;
   changed_.notify_all();
 }
 
+bool Sealer::HasWork() const {
+  return !pending_.NothingToTake() || (collapser_.HasWork() && !is_closing_);
+}
+
 bool Sealer::EndIfIdle() {
   std::lock_guard lock(mutex_);
-  if (!pending_.NothingToTake()) return false;
+  if (HasWork()) return false;
   is_running_ = false;
   changed_.notify_all();
   return true;
@@ -71,7 +85,7 @@ void Sealer::Drain() {
   // What is pending now is taken by the round under way or by the next one; later ones are for what comes later.
   const uint64_t enough = rounds_ + 2;
   changed_.wait(lock, [&] { return !is_running_ || rounds_ >= enough; });
-  const bool runs = !is_running_ && !pending_.NothingToTake();
+  const bool runs = !is_running_ && HasWork();
   if (runs) is_running_ = true;
   lock.unlock();
   if (runs) {
@@ -80,7 +94,7 @@ void Sealer::Drain() {
     is_running_ = false;
     changed_.notify_all();
     lock.unlock();
-    if (!pending_.NothingToTake()) Schedule();
+    if (HasWork()) Schedule();
   }
   std::lock_guard writer(writer_mutex_);
   maintenance_.FinishInvalidations();
@@ -88,6 +102,7 @@ void Sealer::Drain() {
 }
 
 void Sealer::Close() {
+  is_closing_ = true;
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !is_running_; });

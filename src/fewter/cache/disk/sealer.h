@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -9,12 +10,13 @@
 
 #include <arrow/buffer.h>
 
+#include "fewter/cache/disk/collapser.h"
 #include "fewter/cache/disk/maintenance.h"
 #include "fewter/cache/disk/pending_entries.h"
 #include "fewter/cache/disk/segment_store.h"
 #include "fewter/cache/stats.h"
 
-/// Writes pending entries in the background and keeps the directory tidy.
+/// Writes pending entries in the background, keeps the directory tidy, and has what is in use lie in huge pages.
 
 namespace fewter::disk {
 
@@ -42,9 +44,12 @@ class Sealer : public std::enable_shared_from_this<Sealer> {
   void Schedule();
   /// Has the heat file written soon if it is time.
   void ScheduleHeat();
-  /// Returns when what was pending is sealed or given up, and the heat is written.
+  /// Has a segment that says so lie in huge pages soon; see Segment::ClaimCollapse.
+  void ScheduleCollapse(const std::shared_ptr<Segment>& segment);
+  /// Returns when what was pending is sealed or given up, the heat is written, and what was in the way of fast searches
+  /// is done, unless more comes meanwhile.
   void Drain();
-  /// Drain for the last time.
+  /// Drain for the last time, but for what would only make searches faster.
   void Close();
   void Invalidate(const CacheNamespace& name_space);
 
@@ -57,9 +62,11 @@ class Sealer : public std::enable_shared_from_this<Sealer> {
 
   /// The task: seals and tidies until nothing is pending, unless somebody else does.
   void Run();
-  /// Takes, seals and tidies once. Requires is_running_, set by the caller, who lets go of it after the last round.
+  /// Takes, seals and tidies once, and uses the time until more is pending. Requires is_running_, set by the caller,
+  /// who lets go of it after the last round.
   void RunRound();
-  /// Ends the run if nothing is left to be taken.
+  bool HasWork() const;
+  /// Ends the run if nothing is left to be done.
   bool EndIfIdle();
   void SealPending();
   /// The entry's bytes, or null if there are none to be written.
@@ -70,6 +77,8 @@ class Sealer : public std::enable_shared_from_this<Sealer> {
   CacheCounters* const counters_;
   SegmentStore store_;
   PendingEntries pending_;
+  /// Used by the run.
+  Collapser collapser_;
 
   /// Held by who writes to the directory or removes from it; taken before any other lock.
   std::mutex writer_mutex_;
@@ -82,6 +91,8 @@ class Sealer : public std::enable_shared_from_this<Sealer> {
   uint64_t rounds_ = 0;
   bool is_scheduled_ = false;
   bool is_closed_ = false;
+  /// Before it is closed: hurry.
+  std::atomic<bool> is_closing_{false};
 };
 
 }  // namespace fewter::disk

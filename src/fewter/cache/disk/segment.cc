@@ -89,7 +89,8 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> Segment::Map() {
     --account_->mappings;
     return nullptr;
   }
-  auto raw = files_->Map(path_, status_.bytes);
+  // Whoever asks for the only entry needs all of it.
+  auto raw = files_->Map(path_, status_.bytes, size() == 1 ? MappedReads::kHugePages : MappedReads::kAround);
   if (!raw.ok()) {
     --account_->mappings;
     return raw.status();
@@ -124,9 +125,20 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> Segment::Bytes(size_t entry, bool 
   if (!state.verified.load(std::memory_order_acquire)) {
     ARROW_RETURN_NOT_OK(files_->Populate(bytes->data(), where.length));
     ARROW_RETURN_NOT_OK(Verify(entry, *bytes));
-    state.verified.store(true, std::memory_order_release);
+    if (!state.verified.exchange(true, std::memory_order_acq_rel)) touched_bytes_ += where.length;
   }
   return bytes;
+}
+
+bool Segment::ClaimCollapse() {
+  if (collapse_claimed_.load(std::memory_order_relaxed)) return false;
+  if (huge_pages() == 0 || touched_bytes_.load(std::memory_order_relaxed) < status_.bytes / 2) return false;
+  return !collapse_claimed_.exchange(true);
+}
+
+arrow::Result<bool> Segment::Collapse(size_t huge_page) {
+  ARROW_ASSIGN_OR_RAISE(const auto mapping, Map());
+  return files_->Collapse(path_, *mapping, huge_page * kHugePage);
 }
 
 void Segment::MarkRemoved() {

@@ -58,6 +58,14 @@ class Segment : public std::enable_shared_from_this<Segment> {
   /// Whether Bytes has nothing left to do but to point.
   bool IsTouched(size_t entry) const { return states_[entry].verified.load(std::memory_order_acquire); }
 
+  /// True for one caller, once at least half of a mapped segment's bytes have been touched: then it pays to keep all of
+  /// it in huge pages. Never for a segment that is smaller than one.
+  bool ClaimCollapse();
+  /// Whole ones that the segment could fill.
+  size_t huge_pages() const { return status_.bytes / kHugePage; }
+  /// Has one of them be one; see FileSystem::Collapse. Requires ClaimCollapse.
+  arrow::Result<bool> Collapse(size_t huge_page);
+
   /// To be called once the file has left the directory, or is no longer looked for there.
   void MarkRemoved();
   /// True if somebody uses bytes of the mapping.
@@ -93,6 +101,10 @@ class Segment : public std::enable_shared_from_this<Segment> {
   const std::string path_;
   const FileStatus status_;
   const std::unique_ptr<State[]> states_;
+
+  /// Of entries that were touched in the mapping.
+  std::atomic<uint64_t> touched_bytes_{0};
+  std::atomic<bool> collapse_claimed_{false};
 
   mutable std::mutex mutex_;
   bool removed_ = false;
