@@ -16,10 +16,15 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 
 from arguments import parse
 from families import FAMILIES, FEW_EFFORTS, MAPPED, THREADS, effort_of
 from measure import BINARY, MEMORY, ours
+
+# Some virtual machines hand the memory of a process that has ended back to their host 2 s later, which takes a core for
+# a while, unless the next process has taken it by then: one with mapped entries does not need it.
+PAUSE_SECONDS = 3
 
 
 def fill(uri: pathlib.Path, cache: str) -> None:
@@ -47,6 +52,7 @@ def huge_share(process: int) -> float | None:
 
 def run(command: list, effort: str):
     """({(setting, threads): result}, the share in huge pages while it measured)."""
+    time.sleep(PAUSE_SECONDS)
     results, share = {}, None
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:

@@ -24,6 +24,9 @@ class Executor;
 /// process that dies loses only what it had not sealed. An entry that is damaged, for whatever reason, is a miss; it is
 /// forgotten, and written afresh when it has been loaded again.
 ///
+/// **Huge pages.** A segment of which half has been touched is kept in huge pages where the system has them, as large
+/// blocks of the heap are. That may read it once more, in the background, and happens at the latest in Flush.
+///
 /// **Several processes** may use one directory and share the kernel's copy of its pages. Each sees what the others
 /// sealed at its next miss. Only one at a time removes anything. A value that was handed out stays valid when its file
 /// is removed; the disk gets those bytes back when the last such value goes.
