@@ -111,8 +111,7 @@ class FaultyFileSystem final : public FileSystem {
     if (path.ends_with(".fwseg")) ARROW_RETURN_NOT_OK(Fail(segment_read_error));
     return real_->Read(path, offset, length);
   }
-  arrow::Result<std::shared_ptr<arrow::Buffer>> Map(const std::string& path, uint64_t bytes,
-                                                    MappedReads how) override {
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Map(const std::string& path, uint64_t bytes, MappedReads how) override {
     ARROW_RETURN_NOT_OK(Fail(map_error));
     return real_->Map(path, bytes, how);
   }

@@ -52,7 +52,7 @@ bool HaveHugePages() {
 }
 
 uint8_t* AlignUp(void* data) {
-  return reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(data) + kHugePage - 1) & ~uintptr_t{kHugePage - 1});
+  return static_cast<uint8_t*>(data) + (kHugePage - reinterpret_cast<uintptr_t>(data) % kHugePage) % kHugePage;
 }
 
 /// Whether [data, data + kHugePage) is mapped as one page. Empty if the kernel cannot tell.
