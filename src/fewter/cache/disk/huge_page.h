@@ -8,7 +8,7 @@
 
 /// Files mapped in huge pages.
 ///
-/// A search that reads megabytes of mapped entries waits for address translation, 4 to 12 % of its time, unless they
+/// A search that reads megabytes of mapped entries waits for address translation, 3 to 12 % of its time, unless they
 /// lie in huge pages as large blocks of the heap do. For that the page cache must hold a part of the file as one piece,
 /// and the mapping must begin where a huge page may. The first is so when a file was written by whole huge pages while
 /// free memory was not in small pieces; what was read since, as after a restart of the machine, is in pieces as small
