@@ -1,6 +1,6 @@
 # The commands of the README. Everything they need is installed by scripts/setup.sh.
 
-.PHONY: build demo test lint format bench bench-peers bench-s3 bench-rows crash old-releases clean
+.PHONY: build demo wheel test lint format bench bench-peers bench-s3 bench-rows crash old-releases clean
 
 build:
 	@scripts/setup.sh build
@@ -9,6 +9,11 @@ build:
 
 demo: build
 	@build/release/examples/nearest examples
+
+# The wheel of the Python package, with all the libraries that it needs but those of pyarrow; needs no compiler to install.
+wheel:
+	@scripts/setup.sh test
+	@echo "built $$(scripts/python_wheel.sh)"
 
 test:
 	@scripts/test.sh

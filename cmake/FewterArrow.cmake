@@ -12,6 +12,10 @@ set(FEWTER_ARROW "auto" CACHE STRING "Where Arrow C++ comes from: auto, system o
 set_property(CACHE FEWTER_ARROW PROPERTY STRINGS auto system wheel)
 
 function(fewter_find_wheel_arrow)
+  if(NOT FEWTER_PYTHON AND SKBUILD)
+    # The wheel that is being built belongs to this Python.
+    set(FEWTER_PYTHON "${Python_EXECUTABLE}" CACHE FILEPATH "A Python that has pyarrow")
+  endif()
   if(NOT FEWTER_PYTHON)
     find_program(FEWTER_PYTHON NAMES python3 python
       HINTS "${CMAKE_CURRENT_SOURCE_DIR}/.venv/bin" NO_DEFAULT_PATH)

@@ -40,6 +40,15 @@ function(fewter_link_module target name)
   target_link_libraries(${target} PRIVATE fewter_arrow fewter_options)
 endfunction()
 
+# Links `target` to the objects and libraries of every module, so that it is the whole library.
+function(fewter_link_all_modules target)
+  get_property(modules GLOBAL PROPERTY FEWTER_MODULES)
+  foreach(module IN LISTS modules)
+    get_property(libraries GLOBAL PROPERTY FEWTER_LIBRARIES_${module})
+    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:fewter_${module}> ${libraries})
+  endforeach()
+endfunction()
+
 function(fewter_test name)
   if(NOT FEWTER_BUILD_TESTS)
     return()

@@ -2,4 +2,4 @@
 # Lists the C++ sources of the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-find src tests examples bench -name '*.h' -o -name '*.cc' | sort
+find src python tests examples bench -name '*.h' -o -name '*.cc' | sort

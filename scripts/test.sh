@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# All of the tests: the optimised build by g++; by clang with ASan and UBSan, with a short run of every fuzzer; what has
+# All of the tests: the optimised build by g++; the Python package, of the same objects; by clang with ASan and UBSan, with a short run of every fuzzer; what has
 # threads under TSan. Format and clang-tidy are a stage of their own: make lint.
-#   scripts/test.sh [release] [asan] [tsan] [lint]       all but lint if none is named
+#   scripts/test.sh [release] [python] [asan] [tsan] [lint]       all but lint if none is named
 set -euo pipefail
 cd "$(dirname "$0")/.."
 stages=("$@")
-[ ${#stages[@]} -gt 0 ] || stages=(release asan tsan)
+[ ${#stages[@]} -gt 0 ] || stages=(release python asan tsan)
 jobs=$(nproc)
 
 scripts/setup.sh test
@@ -31,6 +31,9 @@ for stage in "${stages[@]}"; do
     release)
       build release
       check release ;;
+    python)
+      build release
+      scripts/python_test.sh ;;
     asan)
       build asan
       check asan -LE release ;;

@@ -62,12 +62,13 @@ void Describe(const IoEvent& event, TracedSpan* span) {
 
 /// Arrow believes that a store sends as many bytes as it was asked for, and leaves what did not come as the memory was.
 /// So the end of the memory is marked with random bytes: if they are still there, they were not written. That the same
-/// bytes came happens once in 2^32 times, and costs a repetition; fewer than four missing bytes are not found this way.
+/// bytes came happens once in 2^31 times, and costs a repetition; fewer than four missing bytes are not found this way.
 class EndMark {
  public:
   EndMark(uint8_t* bytes, uint64_t length) {
     if (length < sizeof(mark_)) return;
-    static thread_local std::mt19937 random{std::random_device{}()};
+    // Not one with a large state: a library that Python loads has little room for what each thread has of its own.
+    static thread_local std::minstd_rand random{std::random_device{}()};
     mark_ = static_cast<uint32_t>(random());
     end_ = bytes + length - sizeof(mark_);
     std::memcpy(end_, &mark_, sizeof(mark_));

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+/// Arrow data on its way to Python. pyarrow, Polars and others take it over without a copy, through the PyCapsule
+/// interface of the Arrow C data interface.
+
+namespace fewter::python {
+
+struct SchemaHandle {
+  std::shared_ptr<arrow::Schema> schema;
+};
+
+struct BatchHandle {
+  std::shared_ptr<arrow::RecordBatch> batch;
+};
+
+/// May be read once.
+struct ReaderHandle {
+  std::shared_ptr<arrow::RecordBatchReader> reader;
+};
+
+}  // namespace fewter::python

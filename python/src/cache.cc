@@ -1,0 +1,76 @@
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "bindings.h"
+#include "fewter/cache/registry/registry.h"
+#include "fewter/cache/tiered_backend.h"
+#include "fewter/dataset/session.h"
+#include "handle.h"
+#include "python_backend.h"
+#include "stats.h"
+#include "status.h"
+
+namespace nb = nanobind;
+
+namespace fewter::python {
+
+namespace {
+
+CacheHandle OpenCache(const std::string& uri) {
+  return CacheHandle(ValueOrThrow(WithoutLock([&] { return OpenCacheBackend(uri); })));
+}
+
+CacheHandle MakeTiers(const std::vector<const CacheHandle*>& handles) {
+  std::vector<std::shared_ptr<CacheBackend>> tiers;
+  for (const CacheHandle* handle : handles) tiers.push_back(handle->shared());
+  if (tiers.empty()) Throw(arrow::Status::Invalid("a cache of no tiers"));
+  return CacheHandle(MakeTieredBackend(std::move(tiers)));
+}
+
+SessionHandle MakeSession(const CacheHandle* cache, const CacheHandle* data_cache) {
+  return SessionHandle(Session::Make({.cache = SharedOrNull(cache), .data_cache = SharedOrNull(data_cache)}));
+}
+
+void Flush(const SessionHandle& session) {
+  WithoutLock([&] {
+    session->cache().backend()->Flush();
+    session->data_cache().backend()->Flush();
+  });
+}
+
+void Clear(const SessionHandle& session) {
+  WithoutLock([&] {
+    session->cache().backend()->Clear();
+    session->data_cache().backend()->Clear();
+  });
+}
+
+}  // namespace
+
+void BindCache(nb::module_& module) {
+  nb::class_<CacheHandle>(module, "Cache");
+  module.def("open_cache", &OpenCache, nb::arg("uri"));
+  module.def(
+      "python_cache",
+      [](nb::object implementation) { return CacheHandle(MakePythonBackend(std::move(implementation))); },
+      nb::arg("implementation"));
+  module.def("tiered_cache", &MakeTiers, nb::arg("tiers"));
+}
+
+void BindSession(nb::module_& module) {
+  nb::class_<SessionHandle>(module, "Session")
+      .def(nb::new_(&MakeSession), nb::arg("cache").none() = nb::none(), nb::arg("data_cache").none() = nb::none())
+      .def("flush", &Flush)
+      .def("clear", &Clear)
+      .def("stats", [](const SessionHandle& session) { return StatsOf(*session->cache().backend()); })
+      .def("data_stats", [](const SessionHandle& session) { return StatsOf(*session->data_cache().backend()); });
+}
+
+}  // namespace fewter::python
