@@ -10,7 +10,8 @@ packages=(g++ cmake ninja-build pkg-config protobuf-compiler libprotobuf-dev lib
   libpg-query-dev liblz4-dev libzstd-dev libcli11-dev libfmt-dev nlohmann-json3-dev libgtest-dev libgmock-dev
   libbenchmark-dev libssl-dev prometheus-cpp-dev)
 if [ "$purpose" = test ]; then
-  packages+=(clang-16 libclang-rt-16-dev clang-format-16 clang-tidy-16 redis-server openssl)
+  packages+=(clang-16 libclang-rt-16-dev clang-format-16 clang-tidy-16 redis-server openssl dpkg-dev
+    file)
 fi
 
 missing=()

@@ -136,6 +136,24 @@ def test_columns_of_a_query():
     assert "no column 'nope'" in message(*arguments, "--columns", "nope", code=3)
 
 
+def test_filters(dataset):
+    condition = "day < date '1969-12-20' AND text IS NOT NULL"
+    expected = dataset.to_table(columns=["id"], filter=condition).to_pylist()
+    assert 0 < len(expected) < 28
+    assert lines(run("scan", dataset.uri, "--columns", "id", "--filter", condition)) == expected
+    assert lines(run("head", dataset.uri, "--columns", "id", "--filter", condition, "-n", 2, "--json")) == expected[:2]
+    assert int(run("count", dataset.uri, "--filter", condition).stdout) == len(expected)
+    arguments = ["query", DATASET, "--column", "vector", "--row", 5, "-k", 3, "--nprobes", 16, "--json", "--columns", "name"]
+    (answer,) = lines(run(*arguments, "--filter", "name LIKE 'p%'"))
+    assert len(answer["rows"]) == 3 and all(row["name"].startswith("p") for row in answer["rows"])
+    (answer,) = lines(run(*arguments, "--filter", "name LIKE 'p%'", "--filter-after"))
+    assert len(answer["rows"]) < 3
+    assert "nope" in message("count", dataset.uri, "--filter", "nope = 1", code=3)
+    for wrong in ["scan", dataset.uri, "--filter", "price >"], ["count", dataset.uri, "--filter", "text > 1"], [
+            "scan", dataset.uri, "--filter", "id = 1", "--rows", 1], [*arguments, "--filter-after"]:
+        message(*wrong, code=2)
+
+
 def test_no_rows_at_all(tmp_path):
     empty = lance.write_dataset(pa.table({"a": pa.array([], pa.int32())}), tmp_path / "d.lance")
     assert run("count", empty.uri).stdout == b"0\n"

@@ -154,7 +154,7 @@ void AddBenchCommand(CLI::App* app, Action* action) {
   AddList(command, "--refine", &options->refine_factors, kAny,
           "Take this many times K rows from the index and order them by exact distances");
   AddList(command, "--threads", &options->threads, 1024, "How many callers search at once")->capture_default_str();
-  command->add_option("--cache", options->cache, "Where index parts are kept, as for query");
+  command->add_option("--cache", options->cache, "Where index parts are kept, as for query")->envname(kCacheVariable);
   command->add_flag("--json", options->json, "Print one JSON object a setting");
   command->footer(
       "Example: fewter bench examples/packages.lance --column vector --queries examples/packages_queries.npy -k 10\n"

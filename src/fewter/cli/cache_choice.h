@@ -12,6 +12,8 @@ namespace fewter::cli {
 
 /// What --cache means when it is not given: a folder, the user's cache folder.
 inline constexpr const char* kDefaultCache = "default";
+/// What says which cache there is when no option does.
+inline constexpr const char* kCacheVariable = "FEWTER_CACHE";
 /// The most that such a folder holds.
 inline constexpr int64_t kDefaultDiskBytes = int64_t{5} << 30;
 

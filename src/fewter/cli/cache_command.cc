@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -23,6 +21,7 @@
 #include "fewter/cli/commands.h"
 #include "fewter/cli/stats_output.h"
 #include "fewter/cli/store_choice.h"
+#include "fewter/cli/terminal.h"
 #include "fewter/dataset/dataset.h"
 #include "fewter/util/argument_error.h"
 
@@ -242,15 +241,14 @@ struct PrewarmOptions {
   bool json = false;
 };
 
-/// On a terminal one line that changes; else nothing.
-void ShowProgress(const PrewarmProgress& progress) {
-  if (isatty(STDERR_FILENO) == 0) return;
-  fmt::print(stderr, "\r{} of {} partitions, {} read  {}", progress.partitions_done, progress.partitions,
-             HumanBytes(progress.bytes_read), progress.partitions_done == progress.partitions ? "\n" : "");
+void ShowProgress(const PrewarmProgress& progress, ProgressLine* line) {
+  line->Show(progress.partitions_done, progress.partitions,
+             fmt::format("{} of {} partitions, {} read", progress.partitions_done, progress.partitions,
+                         HumanBytes(progress.bytes_read)));
 }
 
 arrow::Result<PrewarmLimits> LimitsOf(const PrewarmOptions& options) {
-  PrewarmLimits limits{.progress = ShowProgress};
+  PrewarmLimits limits;
   if (!options.max_bytes.empty()) {
     ARROW_ASSIGN_OR_RAISE(const int64_t bytes, ParseByteSize(options.max_bytes));
     limits.max_bytes = static_cast<uint64_t>(bytes);
@@ -264,11 +262,14 @@ arrow::Result<PrewarmLimits> LimitsOf(const PrewarmOptions& options) {
 
 arrow::Status Prewarm(const PrewarmOptions& options) {
   if (options.cache == "none") return ArgumentError("'none' keeps nothing, so that there is nothing to prewarm");
-  ARROW_ASSIGN_OR_RAISE(const PrewarmLimits limits, LimitsOf(options));
+  ARROW_ASSIGN_OR_RAISE(PrewarmLimits limits, LimitsOf(options));
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
   ARROW_ASSIGN_OR_RAISE(const auto dataset, OpenDataset(options.store, std::move(backend)));
   const auto mode = options.strict ? PrewarmMode::kStrict : PrewarmMode::kBestEffort;
+  auto progress_line = std::make_optional<ProgressLine>();
+  limits.progress = [&](const PrewarmProgress& progress) { ShowProgress(progress, &*progress_line); };
   ARROW_ASSIGN_OR_RAISE(const auto report, dataset->Prewarm(options.column, options.index, mode, limits));
+  progress_line.reset();
   const auto io = dataset->io_stats().total();
   if (options.json) {
     auto resident = nlohmann::json::object();
@@ -291,10 +292,12 @@ arrow::Status Prewarm(const PrewarmOptions& options) {
   return arrow::Status::OK();
 }
 
-CLI::App* AddPlaceCommand(CLI::App* app, const char* name, const char* description, Action* action,
+CLI::App* AddPlaceCommand(CLI::App* app, const char* name, const char* description, const char* example, Action* action,
                           const std::shared_ptr<CacheOptions>& options, arrow::Status (*run)(const CacheOptions&)) {
   CLI::App* command = app->add_subcommand(name, description);
-  command->add_option("cache", options->place, "A folder, or the URI of a cache [the user's cache folder]");
+  command->add_option("cache", options->place, "A folder, or the URI of a cache [the user's cache folder]")
+      ->envname(kCacheVariable);
+  command->footer(fmt::format("Example: fewter cache {}{}", name, example));
   command->callback([=] { *action = [=] { return run(*options); }; });
   return command;
 }
@@ -305,7 +308,8 @@ void AddPrewarmCommand(CLI::App* app, Action* action) {
   AddStoreOptions(command, &options->store);
   command->add_option("--column", options->column, "The vector column")->required();
   command->add_option("--index", options->index, "The index, if the column has several");
-  command->add_option("--cache", options->cache, "The cache's URI [memory over the user's cache folder]");
+  command->add_option("--cache", options->cache, "The cache's URI [memory over the user's cache folder]")
+      ->envname(kCacheVariable);
   command->add_option("--max-bytes", options->max_bytes,
                       "Read at most about so much of each segment, e.g. 10GiB [all]");
   command->add_option("--bandwidth", options->bandwidth, "Read at most so much a second, e.g. 100MiB [no limit]");
@@ -320,14 +324,18 @@ void AddPrewarmCommand(CLI::App* app, Action* action) {
 void AddCacheCommand(CLI::App* app, Action* action) {
   CLI::App* cache = app->add_subcommand("cache", "Looks into caches, fills and empties them");
   cache->require_subcommand(1);
+  cache->footer("Example: fewter cache stats");
   auto options = std::make_shared<CacheOptions>();
-  AddPlaceCommand(cache, "stats", "What a cache holds, and how it is", action, options, ShowStats)
+  AddPlaceCommand(cache, "stats", "What a cache holds, and how it is", " redis://127.0.0.1:6379", action, options,
+                  ShowStats)
       ->add_flag("--json", options->json, "Print one JSON array, an object for each tier");
-  AddPlaceCommand(cache, "ls", "Every entry of a disk cache, hottest first", action, options, List)
+  AddPlaceCommand(cache, "ls", "Every entry of a disk cache, hottest first", " --json", action, options, List)
       ->add_flag("--json", options->json, "Print one JSON object an entry");
-  AddPlaceCommand(cache, "verify", "Compares every byte of a disk cache with its checksums", action, options, Verify)
+  AddPlaceCommand(cache, "verify", "Compares every byte of a disk cache with its checksums", " /tmp/index-cache",
+                  action, options, Verify)
       ->add_flag("--json", options->json, "Print one JSON object");
-  AddPlaceCommand(cache, "clear", "Drops all entries, or those of one index", action, options, Clear)
+  AddPlaceCommand(cache, "clear", "Drops all entries, or those of one index", " /tmp/index-cache", action, options,
+                  Clear)
       ->add_option("--index", options->index, "The UUID of an index (see fewter info); only its entries are dropped");
   AddPrewarmCommand(cache, action);
 }

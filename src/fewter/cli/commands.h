@@ -21,5 +21,8 @@ void AddCountCommand(CLI::App* app, Action* action);
 void AddBenchCommand(CLI::App* app, Action* action);
 void AddCacheCommand(CLI::App* app, Action* action);
 void AddTopCommand(CLI::App* app, Action* action);
+/// Scripts for shells, and the manual page; of all commands that have been added to the app when they are printed.
+void AddCompletionCommand(CLI::App* app, Action* action);
+void AddManCommand(CLI::App* app, Action* action);
 
 }  // namespace fewter::cli

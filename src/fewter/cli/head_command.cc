@@ -28,7 +28,9 @@ struct HeadOptions {
 arrow::Status ForFirstRows(const HeadOptions& options, const Dataset& dataset,
                            const std::function<arrow::Status(const arrow::RecordBatch&)>& use) {
   const uint64_t batch_size = std::clamp<uint64_t>(options.count, 1, RowsOfBatch(dataset.manifest()));
-  ARROW_ASSIGN_OR_RAISE(const auto reader, dataset.Scan({.columns = options.rows.columns, .batch_size = batch_size}));
+  ARROW_ASSIGN_OR_RAISE(const auto filter, ReadFilter(options.rows.filter));
+  ARROW_ASSIGN_OR_RAISE(const auto reader,
+                        dataset.Scan({.columns = options.rows.columns, .filter = filter, .batch_size = batch_size}));
   for (uint64_t wanted = options.count; wanted > 0;) {
     ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next());
     if (batch == nullptr) break;

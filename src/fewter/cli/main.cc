@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "fewter/cli/commands.h"
+#include "fewter/cli/config_file.h"
 #include "fewter/cli/exit_code.h"
 #include "fewter/cli/terminal.h"
 #include "fewter/util/status_text.h"
@@ -27,6 +28,12 @@ arrow::Status Run(const fewter::cli::Action& action) {
   }
 }
 
+/// What CLI11 says of a line, as all other messages are said.
+std::string FailureMessage(const CLI::App* /*app*/, const CLI::Error& error) {
+  return fmt::format("{} {}\nRun with --help for more information.\n", fewter::cli::Red("fewter:", stderr),
+                     fewter::Printable(error.what()));
+}
+
 /// The name of a command that there is not, if that is what is wrong with the line; empty otherwise.
 std::string UnknownCommand(const CLI::App& app) {
   const CLI::App* last = &app;
@@ -43,6 +50,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("fewter ") + fewter::kVersion);
   app.require_subcommand(1);
   app.footer(kFooter);
+  app.failure_message(FailureMessage);
   fewter::cli::Action action;
   fewter::cli::AddInfoCommand(&app, &action);
   fewter::cli::AddQueryCommand(&app, &action);
@@ -53,6 +61,9 @@ int main(int argc, char** argv) {
   fewter::cli::AddBenchCommand(&app, &action);
   fewter::cli::AddCacheCommand(&app, &action);
   fewter::cli::AddTopCommand(&app, &action);
+  fewter::cli::AddCompletionCommand(&app, &action);
+  fewter::cli::AddManCommand(&app, &action);
+  fewter::cli::AddConfigFile(&app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

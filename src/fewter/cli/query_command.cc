@@ -33,6 +33,7 @@ struct QueryOptions {
   StoreChoice store;
   std::string vector_file;
   std::optional<uint64_t> row;
+  std::string filter;
   SearchRequest request;
   std::string cache = kDefaultCache;
   bool json = false;
@@ -101,10 +102,12 @@ arrow::Status RunQuery(const QueryOptions& options) {
   if (asked.max_nprobes != 0 && asked.max_nprobes < asked.nprobes) {
     return ArgumentError("--max-nprobes ", asked.max_nprobes, " is less than --nprobes ", asked.nprobes);
   }
+  ARROW_ASSIGN_OR_RAISE(const auto filter, ReadFilter(options.filter));
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
   ARROW_ASSIGN_OR_RAISE(auto dataset, OpenDataset(options.store, std::move(backend)));
   ARROW_ASSIGN_OR_RAISE(const auto queries, ReadQueries(options, *dataset));
   SearchRequest request = options.request;
+  request.filter = filter;
   // These two there are anyway.
   std::erase(request.columns, RowReader::kRowId);
   std::erase(request.columns, SearchResult::kDistance);
@@ -138,6 +141,11 @@ void AddQueryCommand(CLI::App* app, Action* action) {
   AddStoreOptions(command, &options->store);
   command->add_option("--column", options->request.column, "The vector column")->required();
   AddColumnsOption(command, &options->request.columns, "What to return of each row, separated by commas");
+  auto* filter = AddFilterOption(command, &options->filter);
+  command
+      ->add_flag("--filter-after", options->request.filter_after,
+                 "Look for the nearest of all rows, and return those of them that pass the filter")
+      ->needs(filter);
   auto* query = command->add_option_group("query", "What to look for");
   query->add_option("--vector", options->vector_file, "A .npy file of one vector or a matrix of them");
   query->add_option("--row", options->row, "The vector of this row of the dataset")
@@ -166,10 +174,12 @@ void AddQueryCommand(CLI::App* app, Action* action) {
   command->add_flag("--exact{false}", options->request.use_index, "Compare every row instead of asking an index");
   command->add_option("--index", options->request.index, "The index to use, if the column has several");
   command->add_flag("--fast-search", options->request.indexed_rows_only, "Leave out rows that no index covers");
-  command->add_option("--cache", options->cache,
-                      "Where index parts are kept: memory://?capacity=512MiB, disk:///folder?capacity=20GiB,\n"
-                      "redis://host:6379, several of them separated by commas, or none\n"
-                      "[memory over the user's cache folder on disk, at most 5 GiB]");
+  command
+      ->add_option("--cache", options->cache,
+                   "Where index parts are kept: memory://?capacity=512MiB, disk:///folder?capacity=20GiB,\n"
+                   "redis://host:6379, several of them separated by commas, or none\n"
+                   "[memory over the user's cache folder on disk, at most 5 GiB]")
+      ->envname(kCacheVariable);
   command->add_flag("--json", options->json, "Print one JSON object a query");
   command->add_flag("--stats", options->stats, "Print time, requests and cache counts at the end");
   command->footer(

@@ -14,6 +14,16 @@ void AddColumnsOption(CLI::App* command, std::vector<std::string>* columns, cons
 void AddRowsOptions(CLI::App* command, RowsChoice* choice) {
   AddStoreOptions(command, &choice->store);
   AddColumnsOption(command, &choice->columns, "Columns, separated by commas; _rowid and _rowaddr, too [all]");
+  AddFilterOption(command, &choice->filter);
+}
+
+CLI::Option* AddFilterOption(CLI::App* command, std::string* filter) {
+  return command->add_option("--filter", *filter, "Only rows for which this is true, as in SQL behind WHERE");
+}
+
+arrow::Result<std::shared_ptr<const Filter>> ReadFilter(const std::string& filter) {
+  if (filter.empty()) return nullptr;
+  return ParseFilter(filter);
 }
 
 uint64_t RowsOfBatch(const lance::Manifest& manifest) {

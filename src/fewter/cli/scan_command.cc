@@ -63,21 +63,24 @@ class Rows {
     rows.columns_ = options.rows.columns;
     rows.batch_size_ = RowsOfBatch(rows.dataset_->manifest());
     if (options.numbers.empty()) {
-      rows.num_rows_ = rows.dataset_->manifest().live_rows();
-      ARROW_ASSIGN_OR_RAISE(rows.reader_,
-                            rows.dataset_->Scan({.columns = rows.columns_, .batch_size = rows.batch_size_}));
+      ARROW_ASSIGN_OR_RAISE(rows.filter_, ReadFilter(options.rows.filter));
+      ARROW_ASSIGN_OR_RAISE(
+          rows.reader_,
+          rows.dataset_->Scan({.columns = rows.columns_, .filter = rows.filter_, .batch_size = rows.batch_size_}));
       rows.schema_ = rows.reader_->schema();
       return rows;
     }
     ARROW_ASSIGN_OR_RAISE(rows.row_ids_, RowIdsOfNumbers(*rows.dataset_, options.numbers));
-    rows.num_rows_ = rows.row_ids_.size();
     ARROW_ASSIGN_OR_RAISE(const auto none, rows.dataset_->Take({}, rows.columns_));
     rows.schema_ = none->schema();
     return rows;
   }
 
   const std::shared_ptr<arrow::Schema>& schema() const { return schema_; }
-  uint64_t num_rows() const { return num_rows_; }
+  /// Evaluates the filter.
+  arrow::Result<uint64_t> Count() const {
+    return reader_ == nullptr ? arrow::Result<uint64_t>(row_ids_.size()) : dataset_->CountRows(filter_);
+  }
 
   /// Null at the end.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() {
@@ -92,8 +95,8 @@ class Rows {
  private:
   std::shared_ptr<Dataset> dataset_;
   std::vector<std::string> columns_;
+  std::shared_ptr<const Filter> filter_;
   uint64_t batch_size_ = 0;
-  uint64_t num_rows_ = 0;
   std::shared_ptr<arrow::Schema> schema_;
   /// Null if rows are taken by their ids.
   std::shared_ptr<arrow::RecordBatchReader> reader_;
@@ -105,14 +108,18 @@ arrow::Status WriteRows(RowFormat format, bool shows_progress, Rows* rows,
                         const std::shared_ptr<arrow::io::OutputStream>& stream) {
   ARROW_ASSIGN_OR_RAISE(const auto sink, OpenRowSink(format, rows->schema(), stream));
   std::optional<ProgressLine> progress;
-  if (shows_progress) progress.emplace();
+  uint64_t all = 0;
+  if (shows_progress && isatty(STDERR_FILENO) != 0) {
+    ARROW_ASSIGN_OR_RAISE(all, rows->Count());
+    progress.emplace();
+  }
   uint64_t written = 0;
   while (true) {
     ARROW_ASSIGN_OR_RAISE(const auto batch, rows->Next());
     if (batch == nullptr) return sink->Close();
     ARROW_RETURN_NOT_OK(sink->Write(*batch));
     written += static_cast<uint64_t>(batch->num_rows());
-    if (progress) progress->Show(written, rows->num_rows(), fmt::format("{} of {} rows", written, rows->num_rows()));
+    if (progress) progress->Show(written, all, fmt::format("{} of {} rows", written, all));
   }
 }
 
@@ -141,7 +148,8 @@ void AddScanCommand(CLI::App* app, Action* action) {
       ->add_option("--rows", options->numbers, "Only the rows with these numbers, separated by commas, in this order")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
+      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()))
+      ->excludes("--filter");
   command->add_option("-o,--output", options->output,
                       "FILE.arrow, FILE.parquet or FILE.jsonl [JSON lines on standard output]");
   AddChoice(command, "--format", &options->format,

@@ -51,8 +51,10 @@ void AddStoreOptions(CLI::App* command, StoreChoice* choice) {
       ->expected(1);
   command->add_option("--dataset-version", choice->version, "The version to open [latest]")
       ->check(CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max()));
-  command->add_option("--data-cache", choice->data_cache,
-                      "A cache of its own for pages of remote data files, as --cache [the same cache]");
+  command
+      ->add_option("--data-cache", choice->data_cache,
+                   "A cache of its own for pages of remote data files, as --cache [the same cache]")
+      ->envname("FEWTER_DATA_CACHE");
   command->add_flag("--trace-io", choice->trace_io, "Print a line on standard error for every request to the store");
 }
 

@@ -165,7 +165,8 @@ arrow::Status Watch(const TopOptions& options) {
 void AddTopCommand(CLI::App* app, Action* action) {
   auto options = std::make_shared<TopOptions>();
   CLI::App* command = app->add_subcommand("top", "Shows a disk cache while processes use it");
-  command->add_option("cache", options->place, "A folder, or the URI of a cache [the user's cache folder]");
+  command->add_option("cache", options->place, "A folder, or the URI of a cache [the user's cache folder]")
+      ->envname(kCacheVariable);
   command->add_option("--interval", options->interval, "Seconds between pictures [2]");
   command->add_option("--count", options->count, "Stop after so many pictures [never]");
   command->add_option("--rows", options->rows, "How many of the hottest entries to show [10]");

@@ -1,0 +1,153 @@
+"""What surrounds the commands: help, completion, the manual, the configuration file, terminals."""
+
+import json
+import os
+import pathlib
+import pty
+import re
+import struct
+import subprocess
+import termios
+from fcntl import ioctl
+
+import pytest
+
+SOURCE = pathlib.Path(os.environ["FEWTER_SOURCE_DIR"])
+BINARY = os.environ["FEWTER_BINARY"]
+DATASET = str(SOURCE / "examples" / "packages.lance")
+
+
+@pytest.fixture(autouse=True)
+def no_configuration(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for name in "FEWTER_CONFIG", "FEWTER_CACHE", "NO_COLOR":
+        monkeypatch.delenv(name, raising=False)
+
+
+def run(*arguments, code=0):
+    done = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def commands():
+    """The name of every command, those with commands of their own among them."""
+    def below(*path):
+        listed = run(*path, "--help").stdout.partition("Subcommands:\n")[2].partition("\n\n")[0]
+        for name in re.findall(r"^  (\S+)", listed, re.MULTILINE):
+            yield " ".join([*path, name])
+            yield from below(*path, name)
+    return list(below())
+
+
+def options_of(command):
+    return set(re.findall(r"^  (?:-\w,)?(--?[a-z][a-z-]*)", run(*command.split(), "--help").stdout, re.MULTILINE))
+
+
+def on_terminal(*arguments, columns=200, code=0):
+    """What a command prints to a terminal, both streams."""
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    child = subprocess.Popen([BINARY, *map(str, arguments)], stdout=theirs, stderr=theirs,
+                             env={**os.environ, "TERM": "xterm"})
+    os.close(theirs)
+    output = b""
+    while True:
+        try:
+            output += os.read(ours, 65536)
+        except OSError:
+            break
+    os.close(ours)
+    assert child.wait(timeout=60) == code
+    return output.decode()
+
+
+def test_every_help_shows_an_example():
+    assert {"query", "scan", "cache prewarm"} < set(commands())
+    for command in commands():
+        assert "Example: " in run(*command.split(), "--help").stdout, command
+    assert "Example: " in run("--help").stdout
+
+
+def completions(tmp_path, *words):
+    script = tmp_path / "completion.bash"
+    script.write_text(run("completion", "bash").stdout)
+    program = 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _fewter; printf "%s\\n" "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", program, script, *words], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_bash_completes_what_help_lists(tmp_path):
+    assert completions(tmp_path, "fewter", "") > {command for command in commands() if " " not in command}
+    assert completions(tmp_path, "fewter", "cache", "") >= {"stats", "ls", "verify", "clear", "prewarm"}
+    for command in commands():
+        assert completions(tmp_path, "fewter", *command.split(), "-") >= options_of(command), command
+    assert completions(tmp_path, "fewter", "query", "x", "--metric", "") == {"cosine", "dot", "hamming", "l2"}
+    assert completions(tmp_path, "fewter", "completion", "") >= {"bash", "fish", "zsh"}
+    assert completions(tmp_path, "fewter", "count", str(SOURCE / "exa")) == {str(SOURCE / "examples")}
+
+
+def test_the_other_shells_and_the_manual_have_every_option():
+    zsh, fish, man = run("completion", "zsh").stdout, run("completion", "fish").stdout, run("man").stdout
+    assert zsh.startswith("#compdef fewter\n")
+    for command in commands():
+        assert f"_fewter_{command.replace(' ', '_')}() {{" in zsh
+        assert f'.SS "fewter {command}"' in man
+        for option in options_of(command) - {"--help"}:
+            assert re.search(rf"{option}\b", zsh)
+            assert f" -l {option[2:]} " in fish or f" -s {option[1:]} " in fish
+            assert option.replace("-", "\\-") in man
+    assert "'none' is none of bash|fish|zsh" in run("completion", "none", code=2).stderr
+
+
+def tiers(*arguments):
+    lines = run(*arguments, "query", DATASET, "--row", 1, "--stats").stdout.splitlines()
+    stats = json.loads(lines[-1])["stats"]
+    return len(json.loads(lines[0])["rows"]), [tier["kind"] for tier in stats["cache"]["tiers"]]
+
+
+def test_the_line_goes_before_the_environment_and_that_before_the_file(tmp_path, monkeypatch):
+    file = tmp_path / "fewter" / "config.toml"
+    file.parent.mkdir()
+    file.write_text(f'cache = "memory://,disk://{tmp_path}/a"\n[query]\ncolumn = "vector"\nk = 3\njson = true\n'
+                    '[cache.prewarm]\nmax-bytes = "1MiB"\n')
+    assert tiers() == (3, ["memory", "disk"])
+    monkeypatch.setenv("FEWTER_CACHE", "memory://")
+    assert tiers() == (3, ["memory"])
+    (answer,) = run("query", DATASET, "--row", 1, "-k", 2, "--cache", tmp_path / "b").stdout.splitlines()
+    assert len(json.loads(answer)["rows"]) == 2 and (tmp_path / "b").exists()
+    other = tmp_path / "other.toml"
+    other.write_text('[query]\ncolumn = "vector"\nk = 1\njson = true\n')
+    assert tiers("--config", other) == (1, ["memory"])
+    monkeypatch.setenv("FEWTER_CONFIG", str(other))
+    assert tiers() == (1, ["memory"])
+
+
+def test_a_file_that_is_wrong(tmp_path):
+    file = tmp_path / "c.toml"
+    for text, said in [("nprobe = 1\n", "c.toml: 'nprobe'"), ("[query]\nthreads = 1\n", "c.toml: 'query.threads'"),
+                       ('[query]\nnprobes = "many"\n', "--nprobes")]:
+        file.write_text(text)
+        assert said in run("--config", file, "query", DATASET, "--column", "vector", "--row", 0, code=2).stderr
+    assert "nowhere" in run("--config", tmp_path / "nowhere", "count", DATASET, code=2).stderr
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch):
+    assert "\x1b[1m" in on_terminal("head", DATASET, "--columns", "name")
+    assert "\x1b[31mfewter:" in on_terminal("count", "/nowhere", code=3)
+    assert "\x1b" not in run("head", DATASET).stdout
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in on_terminal("head", DATASET, "--columns", "name")
+    assert "\x1b" not in on_terminal("count", "/nowhere", code=3)
+
+
+def test_tables_fit_the_terminal(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    for columns in 40, 70:
+        lines = on_terminal("head", DATASET, columns=columns).split("\r\n")
+        assert len(lines) == 12 and max(map(len, lines)) <= columns
+        assert lines[1].endswith("…")
+
+
+def test_arrow_is_not_for_terminals():
+    assert "not for terminals" in on_terminal("scan", DATASET, "--format", "arrow", code=2)
