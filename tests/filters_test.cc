@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "fewter/cache/serialising_backend.h"
 #include "fewter/dataset/dataset.h"
 #include "fewter/dataset/row_filters.h"
 #include "fewter/util/argument_error.h"
@@ -152,6 +153,21 @@ TEST_P(Filters, AreEvaluatedOnceAndKept) {
   EXPECT_EQ(again->io_stats()[lance::IoKind::kData].requests, before.requests);
   EXPECT_NE(again->CountRows(Parse("i32 > 6 AND title LIKE 'a%'")).ValueOrDie(), 0u);
   EXPECT_GT(again->io_stats()[lance::IoKind::kData].requests, before.requests);
+}
+
+TEST_P(Filters, ComeFromACacheOfBytes) {
+  const auto backend = MakeSerialisingBackend();
+  const auto filter = Parse("i32 > 5 AND title LIKE 'a%'");
+  SearchRequest request{.column = "vector", .query = std::vector<float>(8, 0.5F), .k = 50, .nprobes = 4};
+  request.filter = filter;
+  const auto first = Open(Session::Make({.cache = backend}))->Search(request).ValueOrDie();
+  EXPECT_FALSE(first.rows.empty());
+  // As after a restart; only rows that no index covers are read.
+  request.indexed_rows_only = true;
+  const auto restarted = Open(Session::Make({.cache = backend}));
+  const auto again = restarted->Search(request).ValueOrDie();
+  EXPECT_EQ(again.io[lance::IoKind::kData], lance::IoCount());
+  EXPECT_FALSE(again.rows.empty());
 }
 
 TEST_P(Filters, NameWhatIsWrong) {

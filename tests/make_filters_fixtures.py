@@ -58,6 +58,8 @@ def make_table(seed, null_structs):
     columns["at_utc"] = pa.array(nullable(rng, moments), pa.timestamp("us", "UTC"))
     parts = [{"x": rng.choice([None, 1, 2, 3]), "Y y": rng.choice(WORDS)} for _ in range(ROWS)]
     columns["part"] = pa.array(nullable(rng, parts) if null_structs else parts)
+    columns["tags"] = pa.array(nullable(rng, [[rng.choice(["a", "b", None]) for _ in range(rng.randint(0, 3))]
+                                              for _ in range(ROWS)]))
     numbers = np.random.default_rng(seed).standard_normal((ROWS, DIMENSION)).astype(np.float32)
     columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(numbers.ravel()), DIMENSION)
     return pa.table(columns)
@@ -137,7 +139,8 @@ class Conditions:
             f"ceil(f64) = {self.rng.randint(-2, 2)}", f"floor(f32) < {self.rng.randint(-2, 2)}", "round(f64) = 1",
             "sqrt(abs(f64)) > 1", f"CAST({number} AS DOUBLE) > 0.5", f"i32::bigint * 2 > {self.rng.randint(-100, 100)}",
             "CAST(i8 AS STRING) = '7'", "is_valid(text)", "-i8 > 5", "-i16 < 0", "octet_length(text) = 2",
-            "date_part('year', day) < 1990", "date_part('month', at) = 1", "isnan(f64)", "part['x'] = 1",
+            "date_part('year', day) < 1990", "date_part('month', at) = 1", "isnan(f64)", "part['x'] = 1", "array_has(tags, 'a')",
+            "NOT array_contains(tags, 'b')",
         ])
 
     def boolean(self):

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include <fewter/dataset/dataset.h>
+#include <fewter/substrait/substrait_filter.h>
 #include <fewter/version.h>
 
 namespace {
@@ -11,6 +12,9 @@ arrow::Status Run(const std::string& uri) {
   ARROW_ASSIGN_OR_RAISE(auto result, dataset->Search({.column = "vector", .query = query, .k = 3, .nprobes = 4}));
   ARROW_ASSIGN_OR_RAISE(auto batch, result.ToRecordBatch());
   std::cout << "fewter " << fewter::kVersion << "\n" << batch->ToString() << std::endl;
+  if (fewter::ReadSubstraitFilter(*arrow::Buffer::FromString("no message")).ok()) {
+    return arrow::Status::Invalid("expected an error");
+  }
   return batch->num_rows() == 3 ? arrow::Status::OK() : arrow::Status::Invalid("expected 3 rows");
 }
 

@@ -6,15 +6,20 @@
 #include <arrow/array.h>
 #include <arrow/compute/exec.h>
 #include <arrow/compute/initialize.h>
+#include <arrow/compute/registry.h>
 #include <arrow/util/bitmap_ops.h>
 
 #include "fewter/filter/expressions_internal.h"
+#include "fewter/filter/list_has_internal.h"
 #include "fewter/util/argument_error.h"
 
 namespace fewter {
 
 arrow::Status EnsureComputeFunctions() {
-  static const arrow::Status outcome = arrow::compute::Initialize();
+  static const arrow::Status outcome = [] {
+    ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
+    return RegisterListHas(arrow::compute::GetFunctionRegistry());
+  }();
   return outcome;
 }
 

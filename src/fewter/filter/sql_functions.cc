@@ -8,6 +8,7 @@
 
 #include <arrow/compute/api_scalar.h>
 
+#include "fewter/filter/list_has_internal.h"
 #include "fewter/util/argument_error.h"
 
 namespace fewter {
@@ -143,6 +144,17 @@ Result Length(const Arguments& arguments) {
   return Call(IsText(arguments[0]) ? "utf8_length" : "binary_length", arguments);
 }
 
+Result ListHas(const Arguments& arguments) {
+  const auto& type = *arguments[0].type;
+  const bool is_list = arrow::is_list_like(type.id()) && type.id() != Type::MAP;
+  if (!is_list) return ArgumentError("it takes a list, and this is ", type.ToString());
+  const auto& element = static_cast<const arrow::BaseListType&>(type).value_type();
+  if (arguments[1].literal == nullptr) return ArgumentError("the element must be a literal");
+  const auto wanted = CoerceLiteral(arguments[1], element);
+  if (!wanted || !wanted->type->Equals(*element)) return ArgumentError("the elements are ", element->ToString());
+  return Call(kListHas, {arguments[0], *wanted});
+}
+
 struct SqlFunction {
   size_t fewest = 1;
   size_t most = 1;
@@ -189,6 +201,10 @@ const std::map<std::string, SqlFunction>& Functions() {
       {"isnan", {1, 1, OfDouble("is_nan")}},
       {"is_valid", {1, 1, Same("is_valid")}},
       {"date_part", {2, 2, DatePart}},
+      {"array_has", {2, 2, ListHas}},
+      {"array_contains", {2, 2, ListHas}},
+      {"list_has", {2, 2, ListHas}},
+      {"list_contains", {2, 2, ListHas}},
       {"array_length", {1, 1, Same("list_value_length")}},
       {"cardinality", {1, 1, Same("list_value_length")}},
   };
