@@ -89,13 +89,13 @@ def test_what_local_files_answer_and_few_requests(s3, tmp_path, name):
     assert answers == expected
     of = {part: [request.path for request in requests if part in request.path]
           for part in ("_versions", "_indices", "_deletions", "data/")}
-    # A listing and the manifest; two files a segment, each read once; and what rows that no segment covers take. Of a
-    # deletion file Lance does not say the size.
+    # A listing and the manifest; two files a segment and its deletion files, each read once; and what rows that no
+    # segment covers take: the data files' ends and, for larger ones, pages.
     assert len(of["_versions"]) == 2
     assert len(of["_indices"]) == len(set(of["_indices"]))
-    assert len(of["_deletions"]) <= 2 * len(set(of["_deletions"]))
+    assert len(of["_deletions"]) == len(set(of["_deletions"]))
     assert len(of["data/"]) <= 2 * len(set(of["data/"]))
-    assert s3_proxy.rounds(requests) <= 3 + (2 if of["_deletions"] else 0) + (4 if of["data/"] else 0)
+    assert s3_proxy.rounds(requests) <= 3 + (1 if of["_deletions"] else 0) + (4 if of["data/"] else 0)
     # What is counted is what was sent.
     assert sum(stats["io"][kind]["requests"] for kind in ("manifest", "index", "data")) == len(requests)
     assert stats["io"]["rounds"] >= 3 and stats["io"]["seconds"] > 3 * s3.proxy.delay
@@ -112,7 +112,8 @@ def test_what_local_files_answer_and_few_requests(s3, tmp_path, name):
 def test_a_table_of_20000_rows(s3, tmp_path):
     rng = np.random.default_rng(7)
     vectors = rng.normal(size=(20_000, 64)).astype(np.float32)
-    table = pa.table({"vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), 64)})
+    table = pa.table({"title": [f"the title of row {i}" for i in range(20_000)], "number": range(20_000),
+                      "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), 64)})
     dataset = lance.write_dataset(table, tmp_path / "table.lance")
     dataset.create_index("vector", "IVF_PQ", num_partitions=64, num_sub_vectors=16, sample_rate=8)
     uri = s3.put(tmp_path / "table.lance", "table")
@@ -121,19 +122,60 @@ def test_a_table_of_20000_rows(s3, tmp_path):
     vector = one_query(tmp_path / "q.npy", vectors[5])
     _, _, requests = query(s3, uri, *common, vector=vector)
     assert len(requests) <= 4 and s3_proxy.rounds(requests) <= 3
+    # Two columns of ten rows.
+    columns = ["--columns", "title,number"]
+    answers, _, requests = query(s3, uri, *common, *columns, vector=vector)
+    assert len(requests) <= 1 + 3 and s3_proxy.rounds(requests) <= 1 + 3
+    for row in answers[0]["rows"]:
+        assert (row["title"], row["number"]) == (f"the title of row {row['_rowid']}", row["_rowid"])
     # The vectors of 50 candidates, all over a file of 5 MB.
     _, _, requests = query(s3, uri, *common, "--refine", 5, vector=vector)
     assert len(requests) <= 12 and s3_proxy.rounds(requests) <= 3
     assert sum(request.bytes for request in requests) < 6_000_000
-    _, _, requests = query(s3, uri, *common, "--refine", 5, vector=vector)
+    _, _, requests = query(s3, uri, *common, *columns, "--refine", 5, vector=vector)
     assert [request.is_listing for request in requests] == [True]
     pinned = ["--dataset-version", dataset.version]
-    answers, _, requests = query(s3, uri, *common, "--refine", 5, *pinned, vector=vector)
+    answers, _, requests = query(s3, uri, *common, *columns, "--refine", 5, *pinned, vector=vector)
     assert requests == [] and answers[0]["rows"][0]["_rowid"] == 5
     # Another query finds the small index file in the cache.
     other = one_query(tmp_path / "other.npy", vectors[77])
     _, _, requests = query(s3, uri, *common, *pinned, vector=other)
     assert requests == []
+
+
+def test_index_files_too_large_to_be_read_whole(s3, tmp_path):
+    vectors = np.random.default_rng(7).normal(size=(20_000, 128)).astype(np.float32)
+    table = pa.table({"vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), 128)})
+    dataset = lance.write_dataset(table, tmp_path / "table.lance")
+    dataset.create_index("vector", "IVF_FLAT", num_partitions=100, ivf_centroids=vectors[:100])
+    (storage,) = (tmp_path / "table.lance" / "_indices").rglob("auxiliary.idx")
+    assert storage.stat().st_size > 8 << 20
+    uri = s3.put(tmp_path / "table.lance", "large_index")
+    s3.proxy.delay = 0.1
+    vector = one_query(tmp_path / "q.npy", vectors[5])
+    for nprobes in (3, 10):
+        common = ["--nprobes", nprobes, "-k", 10, "--cache", f"{tmp_path}/cache{nprobes}"]
+        answers, _, requests = query(s3, uri, *common, vector=vector)
+        assert answers[0]["rows"][0]["_rowid"] == 5
+        # One file whole, the other's end, where its row ids' chunks lie, and the partitions' row ids and vectors.
+        of_index = [request for request in requests if "_indices" in request.path]
+        assert len(of_index) <= 4 + nprobes and len(requests) == len(of_index) + 2
+        assert s3_proxy.rounds(requests) <= 5
+        assert sum(request.bytes for request in requests) < storage.stat().st_size
+        _, _, requests = query(s3, uri, *common, vector=vector)
+        assert [request.is_listing for request in requests] == [True]
+
+
+def test_places_are_written_as_people_do(s3, tmp_path):
+    table = pa.table({"vector": pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(8, np.float32)), 8)})
+    lance.write_dataset(table, tmp_path / "table.lance")
+    uri = s3.put(tmp_path / "table.lance", "my table/\u00fc#1")
+    for place in (uri, uri.replace(" ", "%20").replace("#", "%23").replace("\u00fc", "%C3%BC")):
+        assert "1 rows" in run("info", place, *options(s3)).stdout
+    done = run("info", f"{uri} no", *options(s3), code=3)
+    assert f"{uri} no: is not a Lance dataset" in done.stderr and "endpoint" not in done.stderr
+    for place in ("s3:///table", "s3://", "ftp://server/table"):
+        assert place.partition(":")[0] in run("info", place, code=2).stderr
 
 
 def test_prewarming_takes_few_large_requests(s3, packages, tmp_path):

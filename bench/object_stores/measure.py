@@ -28,10 +28,11 @@ INDEXES = {"IVF_FLAT": {}, "IVF_PQ": {"num_sub_vectors": 16}, "IVF_SQ": {}, "IVF
 # in the cache folder, unless it is "cold".
 PROCESSES = [
     ("cold", [("open", "open"), ("first query", "query 0"), ("same query", "query 0"), ("other query", "query 1"),
-              ("refined", "refine 0")]),
-    ("warm", [("new process", "open"), ("new process", "query 0"), ("new process", "refine 0")]),
+              ("two columns", "columns 0"), ("refined", "refine 0")]),
+    ("warm", [("new process", "open"), ("new process", "query 0"), ("new process", "columns 0"),
+              ("new process", "refine 0")]),
     ("warm", [("the same, version named", "open {version}"), ("the same, version named", "query 0"),
-              ("the same, version named", "refine 0")]),
+              ("the same, version named", "columns 0"), ("the same, version named", "refine 0")]),
     ("cold", [("", "open"), ("prewarm", "prewarm"), ("query after prewarm", "query 2")]),
 ]
 
@@ -41,7 +42,8 @@ def make_table(folder, index):
     if not place.exists():
         vectors = np.random.default_rng(3).normal(size=(ROWS, DIMENSION)).astype(np.float32)
         np.save(folder / "queries.npy", vectors[[11, 7_777, 15_555]] + 0.01)
-        table = pa.table({"vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), DIMENSION)})
+        table = pa.table({"title": [f"the title of row {i}" for i in range(ROWS)], "number": range(ROWS),
+                          "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), DIMENSION)})
         dataset = lance.write_dataset(table, place)
         dataset.create_index("vector", index, num_partitions=PARTITIONS, **INDEXES[index])
     return place

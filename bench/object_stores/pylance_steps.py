@@ -13,9 +13,9 @@ queries = np.load(queries)
 dataset = None
 
 
-def query(number, **more):
+def query(number, columns=(), **more):
     nearest = {"column": column, "q": queries[number], "k": int(k), "nprobes": int(nprobes), **more}
-    return dataset.to_table(columns=[], with_row_id=True, nearest=nearest)["_rowid"].to_pylist()
+    return dataset.to_table(columns=list(columns), with_row_id=True, nearest=nearest)["_rowid"].to_pylist()
 
 
 for line in sys.stdin:
@@ -27,5 +27,6 @@ for line in sys.stdin:
     elif what == "prewarm":
         dataset.prewarm_index(dataset.describe_indices()[0].name)
     else:
-        rows = query(int(number[0]), **({"refine_factor": 5} if what == "refine" else {}))
+        more = {"refine": {"refine_factor": 5}, "columns": {"columns": ["title", "number"]}}
+        rows = query(int(number[0]), **more.get(what, {}))
     print(json.dumps({"seconds": time.perf_counter() - start, "rows": rows}), flush=True)

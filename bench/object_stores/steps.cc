@@ -3,8 +3,8 @@
 ///
 ///     steps URI COLUMN QUERIES.npy K NPROBES CACHE_FOLDER [KEY=VALUE…]
 ///
-/// "open", "open VERSION", "query I", "refine I" and "prewarm"; the answer to each is one line of JSON: the time that
-/// it took, and the row ids of a query.
+/// "open", "open VERSION", "query I", "columns I" (the query with two columns), "refine I" and "prewarm"; the answer to
+/// each is one line of JSON: the time that it took, and the row ids of a query.
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -66,6 +66,7 @@ class Steps {
     request.k = static_cast<uint32_t>(std::atoi(arguments_[3].c_str()));
     request.nprobes = static_cast<uint32_t>(std::atoi(arguments_[4].c_str()));
     if (what == "refine") request.refine_factor = 5;
+    if (what == "columns") request.columns = {"title", "number"};
     ARROW_ASSIGN_OR_RAISE(const auto result, dataset_->Search(request));
     for (const auto& row : result.rows) rows->push_back(row.row_id);
     return arrow::Status::OK();

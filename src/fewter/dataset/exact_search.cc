@@ -1,15 +1,20 @@
 #include "fewter/dataset/exact_search.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <nlohmann/json.hpp>
 
+#include "fewter/dataset/row_locations.h"
 #include "fewter/util/argument_error.h"
+#include "fewter/util/side_by_side.h"
 #include "fewter/vector/quantizer/registry.h"
 
 namespace fewter {
@@ -18,6 +23,10 @@ namespace {
 
 /// What is read of a fragment at a time, in bytes.
 constexpr uint64_t kPieceBytes = 8 << 20;
+/// And of a remote store at once: what keeps a connection of some Gbit/s busy.
+constexpr uint64_t kBytesUnderWay = 64 << 20;
+/// Fragments are gone through in groups of at least so many rows, of which the ids are held, 8 bytes each.
+constexpr uint64_t kRowIdsAtOnce = 1 << 20;
 
 /// A batch as auxiliary.idx of a FLAT index has it.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> FlatRows(std::vector<uint64_t> row_ids,
@@ -98,18 +107,166 @@ arrow::Status ExactScorer::Score(const std::vector<uint64_t>& row_ids, const arr
   return arrow::Status::OK();
 }
 
-arrow::Status SearchFragment(VectorColumn* column, const lance::Fragment& fragment,
-                             const std::vector<uint64_t>& row_ids, std::span<ExactSearch> searches) {
-  const uint64_t bytes = uint64_t{column->dimension()} * SizeOf(column->element_type());
-  const uint64_t piece = std::max<uint64_t>(kPieceBytes / bytes, 1);
-  for (uint64_t start = 0; start < fragment.physical_rows; start += piece) {
-    const uint64_t length = std::min(piece, fragment.physical_rows - start);
-    ARROW_ASSIGN_OR_RAISE(const auto vectors, column->Read(fragment, start, length));
-    const auto first = row_ids.begin() + static_cast<std::ptrdiff_t>(start);
-    const std::vector<uint64_t> ids(first, first + static_cast<std::ptrdiff_t>(length));
-    for (auto& [scorer, top_k] : searches) ARROW_RETURN_NOT_OK(scorer.Score(ids, *vectors, &top_k));
+namespace {
+
+/// A few MiB of a fragment.
+struct Piece {
+  size_t fragment = 0;
+  uint64_t start = 0;
+  uint64_t length = 0;
+};
+
+/// The searches of all queries, as often as threads compare at once.
+class SearchSets {
+ public:
+  using Set = std::vector<ExactSearch>;
+
+  SearchSets(size_t most, const std::function<arrow::Result<Set>()>& make) : most_(most), make_(make) {}
+
+  /// Takes one that nobody uses, makes one, or waits for one.
+  arrow::Result<std::unique_ptr<Set>> Take() {
+    std::unique_lock lock(mutex_);
+    returned_.wait(lock, [this] { return !idle_.empty() || made_ < most_; });
+    if (idle_.empty()) {
+      ++made_;
+      lock.unlock();
+      auto set = make_();
+      if (set.ok()) return std::make_unique<Set>(*std::move(set));
+      lock.lock();
+      --made_;
+      returned_.notify_one();
+      return set.status();
+    }
+    auto set = std::move(idle_.back());
+    idle_.pop_back();
+    return set;
   }
-  return arrow::Status::OK();
+
+  void Return(std::unique_ptr<Set> set) {
+    {
+      const std::lock_guard lock(mutex_);
+      idle_.push_back(std::move(set));
+    }
+    returned_.notify_one();
+  }
+
+  /// What all together have found for each query. Requires that all have been returned.
+  std::vector<std::vector<Neighbor>> Finish() {
+    std::vector<std::vector<Neighbor>> found;
+    for (const auto& set : idle_) {
+      found.resize(set->size());
+      for (size_t query = 0; query < set->size(); ++query) {
+        const auto rows = (*set)[query].top_k.Finish();
+        found[query].insert(found[query].end(), rows.begin(), rows.end());
+      }
+    }
+    return found;
+  }
+
+ private:
+  const size_t most_;
+  const std::function<arrow::Result<Set>()>& make_;
+  std::mutex mutex_;
+  std::condition_variable returned_;
+  std::vector<std::unique_ptr<Set>> idle_;
+  size_t made_ = 0;
+};
+
+/// Some fragments whose row ids are held at once.
+class FragmentGroup {
+ public:
+  FragmentGroup(const ExactScan& scan, std::span<const lance::Fragment* const> fragments)
+      : scan_(scan), fragments_(fragments), row_ids_(fragments.size()) {}
+
+  arrow::Status Search(SearchSets* sets) {
+    ARROW_RETURN_NOT_OK(Prepare());
+    const std::vector<Piece> pieces = Pieces();
+    std::vector<arrow::Status> outcomes(pieces.size());
+    std::atomic<bool> failed = false;
+    const auto search = [&](size_t i) {
+      if (failed) return;
+      outcomes[i] = SearchPiece(pieces[i], sets);
+      if (!outcomes[i].ok()) failed = true;
+    };
+    if (scan_.store.is_remote()) {
+      RunSideBySide(scan_.store.executor(), pieces.size(), search, PiecesUnderWay(pieces));
+    } else {
+      RunSideBySide(scan_.executor, pieces.size(), search, scan_.threads);
+    }
+    for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
+    return arrow::Status::OK();
+  }
+
+ private:
+  uint64_t BytesOfVector() const { return uint64_t{scan_.column.dimension()} * SizeOf(scan_.column.element_type()); }
+
+  /// Row ids and deletions do not wait for the data files' metadata, nor these for them.
+  arrow::Status Prepare() {
+    std::vector<arrow::Status> outcomes(2 * fragments_.size());
+    scan_.store.RunTogether(outcomes.size(), [&](size_t i) {
+      const lance::Fragment& fragment = *fragments_[i / 2];
+      outcomes[i] = i % 2 == 0 ? RowIdsOfFragment(scan_.store, scan_.manifest, fragment).Value(&row_ids_[i / 2])
+                               : scan_.column.Prepare(fragment);
+    });
+    for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
+    return arrow::Status::OK();
+  }
+
+  std::vector<Piece> Pieces() const {
+    const uint64_t most = std::max<uint64_t>(kPieceBytes / BytesOfVector(), 1);
+    std::vector<Piece> pieces;
+    for (size_t i = 0; i < fragments_.size(); ++i) {
+      const uint64_t rows = fragments_[i]->physical_rows;
+      for (uint64_t start = 0; start < rows; start += most) pieces.push_back({i, start, std::min(most, rows - start)});
+    }
+    return pieces;
+  }
+
+  size_t PiecesUnderWay(const std::vector<Piece>& pieces) const {
+    uint64_t longest = 1;
+    for (const Piece& piece : pieces) longest = std::max(longest, piece.length);
+    return std::max<size_t>(kBytesUnderWay / (longest * BytesOfVector()), 1);
+  }
+
+  arrow::Status SearchPiece(const Piece& piece, SearchSets* sets) {
+    ARROW_ASSIGN_OR_RAISE(const auto vectors,
+                          scan_.column.Read(*fragments_[piece.fragment], piece.start, piece.length));
+    const auto first = row_ids_[piece.fragment].begin() + static_cast<std::ptrdiff_t>(piece.start);
+    const std::vector<uint64_t> ids(first, first + static_cast<std::ptrdiff_t>(piece.length));
+    ARROW_ASSIGN_OR_RAISE(auto set, sets->Take());
+    arrow::Status status;
+    for (auto& [scorer, top_k] : *set) {
+      status = scorer.Score(ids, *vectors, &top_k);
+      if (!status.ok()) break;
+    }
+    sets->Return(std::move(set));
+    return status;
+  }
+
+  const ExactScan& scan_;
+  const std::span<const lance::Fragment* const> fragments_;
+  /// By fragment.
+  std::vector<std::vector<uint64_t>> row_ids_;
+};
+
+}  // namespace
+
+arrow::Result<std::vector<std::vector<Neighbor>>> SearchFragments(
+    const ExactScan& scan, std::span<const lance::Fragment* const> fragments,
+    const std::function<arrow::Result<std::vector<ExactSearch>>()>& make_searches) {
+  SearchSets sets(std::max<size_t>(scan.threads, 1), make_searches);
+  // A query that cannot be compared with these vectors fails before anything is read.
+  ARROW_ASSIGN_OR_RAISE(auto first, sets.Take());
+  sets.Return(std::move(first));
+  for (size_t begin = 0; begin < fragments.size();) {
+    size_t end = begin;
+    for (uint64_t rows = 0; end < fragments.size() && (end == begin || rows < kRowIdsAtOnce); ++end) {
+      rows += fragments[end]->physical_rows;
+    }
+    ARROW_RETURN_NOT_OK(FragmentGroup(scan, fragments.subspan(begin, end - begin)).Search(&sets));
+    begin = end;
+  }
+  return sets.Finish();
 }
 
 }  // namespace fewter

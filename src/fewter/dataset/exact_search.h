@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -10,9 +12,14 @@
 
 #include "fewter/dataset/vector_column.h"
 #include "fewter/lance/manifest.h"
+#include "fewter/lance/object_store.h"
 #include "fewter/vector/metric.h"
 #include "fewter/vector/quantizer/quantizer.h"
 #include "fewter/vector/top_k.h"
+
+namespace arrow::internal {
+class Executor;
+}
 
 namespace fewter {
 
@@ -39,9 +46,22 @@ struct ExactSearch {
   TopK top_k;
 };
 
-/// Pushes the rows of a fragment to each of the searches, a piece of the file at a time. `row_ids` are those of all its
-/// rows; the filters must keep kDeletedRowId out if a row was deleted.
-arrow::Status SearchFragment(VectorColumn* column, const lance::Fragment& fragment,
-                             const std::vector<uint64_t>& row_ids, std::span<ExactSearch> searches);
+/// Where an exact search reads vectors, and with which threads it compares them. What is named must outlive it.
+struct ExactScan {
+  const lance::ObjectStore& store;
+  const lance::Manifest& manifest;
+  VectorColumn& column;
+  /// At most so many threads compare, the caller's included: of this executor or, of a remote store, those that have
+  /// read. The result does not depend on it.
+  size_t threads = 1;
+  arrow::internal::Executor* executor = nullptr;
+};
+
+/// What each query finds among the rows of some fragments, a few MiB of which are read at a time: of a remote store
+/// side by side, up to a bound of the bytes under way. `make_searches` makes a search for each query, and is called at
+/// most once a thread; the filters must keep kDeletedRowId out if a row was deleted.
+arrow::Result<std::vector<std::vector<Neighbor>>> SearchFragments(
+    const ExactScan& scan, std::span<const lance::Fragment* const> fragments,
+    const std::function<arrow::Result<std::vector<ExactSearch>>()>& make_searches);
 
 }  // namespace fewter

@@ -11,7 +11,7 @@ arrow::Result<std::shared_ptr<const lance::FragmentReuse>> GetFragmentReuse(cons
   if (index.details.path.empty()) {
     auto reuse = lance::ReadFragmentReuse(store, index);
     if (reuse.ok()) return reuse;
-    return reuse.status().WithMessage(store.identity(), "/", manifest.path, ": ", reuse.status().message());
+    return reuse.status().WithMessage(store.name(), "/", manifest.path, ": ", reuse.status().message());
   }
   return cache.Child("index").Child(index.uuid.ToString()).GetOrLoad(FragmentReuseKey{}, [&] {
     return lance::ReadFragmentReuse(store, index);

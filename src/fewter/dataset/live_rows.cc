@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "fewter/dataset/read_of_each.h"
 #include "fewter/dataset/row_filters.h"
 #include "fewter/dataset/row_locations.h"
 #include "fewter/lance/deletions.h"
@@ -63,17 +64,6 @@ std::vector<const lance::Fragment*> CoveredFragments(const lance::Manifest& mani
     if (covered.contains(fragment.id)) fragments.push_back(&fragment);
   }
   return fragments;
-}
-
-/// What `read` gives for each of the fragments; of a remote store side by side.
-template <typename T, typename Read>
-arrow::Result<std::vector<T>> ReadOfEach(const lance::ObjectStore& store,
-                                         const std::vector<const lance::Fragment*>& fragments, const Read& read) {
-  std::vector<T> values(fragments.size());
-  std::vector<arrow::Status> outcomes(fragments.size());
-  store.RunTogether(fragments.size(), [&](size_t i) { outcomes[i] = read(*fragments[i]).Value(&values[i]); });
-  for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
-  return values;
 }
 
 /// By stable row ids, which say nothing of where a row lies.

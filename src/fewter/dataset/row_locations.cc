@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "fewter/dataset/read_of_each.h"
 #include "fewter/lance/deletions.h"
 #include "fewter/lance/row_ids.h"
 #include "fewter/vector/ivf/moved_rows.h"
@@ -15,7 +16,7 @@ arrow::Result<std::vector<uint64_t>> RowIdsOfFragment(const lance::ObjectStore& 
   if (manifest.has_stable_row_ids()) {
     auto stable = lance::ReadRowIds(store, fragment);
     if (!stable.ok()) {
-      return stable.status().WithMessage(store.identity(), "/", manifest.path, ": ", stable.status().message());
+      return stable.status().WithMessage(store.name(), "/", manifest.path, ": ", stable.status().message());
     }
     ids = *std::move(stable);
   } else {
@@ -73,10 +74,16 @@ arrow::Result<std::shared_ptr<const RowLocations>> RowLocations::Read(const lanc
   auto locations = std::make_shared<RowLocations>();
   if (!manifest.has_stable_row_ids()) return locations;
   locations->ids_are_addresses_ = false;
-  for (const auto& fragment : manifest.fragments) {
-    ARROW_ASSIGN_OR_RAISE(const auto ids, RowIdsOfFragment(store, manifest, fragment));
-    for (uint64_t offset = 0; offset < ids.size(); ++offset) {
-      if (ids[offset] != kDeletedRowId) locations->addresses_.emplace_back(ids[offset], fragment.id << 32 | offset);
+  std::vector<const lance::Fragment*> fragments;
+  for (const auto& fragment : manifest.fragments) fragments.push_back(&fragment);
+  ARROW_ASSIGN_OR_RAISE(const auto ids,
+                        ReadOfEach<std::vector<uint64_t>>(store, fragments, [&](const lance::Fragment& fragment) {
+                          return RowIdsOfFragment(store, manifest, fragment);
+                        }));
+  for (size_t i = 0; i < fragments.size(); ++i) {
+    for (uint64_t offset = 0; offset < ids[i].size(); ++offset) {
+      if (ids[i][offset] == kDeletedRowId) continue;
+      locations->addresses_.emplace_back(ids[i][offset], fragments[i]->id << 32 | offset);
     }
   }
   std::sort(locations->addresses_.begin(), locations->addresses_.end());

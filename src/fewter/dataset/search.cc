@@ -408,19 +408,21 @@ class DatasetSearch {
     const bool none_deleted = std::none_of(fragments.begin(), fragments.end(),
                                            [](const auto* fragment) { return fragment->deletion_file.has_value(); });
     const auto filter = none_deleted ? prefilter_ : BothOf(BlockRows({&kDeletedRowId, 1}), prefilter_);
-    std::vector<ExactSearch> searches;
-    for (size_t query = 0; query < queries_.size(); ++query) {
-      ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer(query));
-      searches.push_back({std::move(scorer), MakeExactTopK(request_.k, filter.get())});
+    const auto make_searches = [&]() -> arrow::Result<std::vector<ExactSearch>> {
+      std::vector<ExactSearch> searches;
+      for (size_t query = 0; query < queries_.size(); ++query) {
+        ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer(query));
+        searches.push_back({std::move(scorer), MakeExactTopK(request_.k, filter.get())});
+      }
+      return searches;
+    };
+    const ExactScan scan{*dataset_.store_, dataset_.manifest(), *column_, Threads(), dataset_.session().cpu_executor()};
+    ARROW_ASSIGN_OR_RAISE(const auto found, SearchFragments(scan, fragments, make_searches));
+    for (size_t query = 0; query < found.size(); ++query) {
+      results_[query].rows.insert(results_[query].rows.end(), found[query].begin(), found[query].end());
     }
     for (const auto* fragment : fragments) {
-      ARROW_ASSIGN_OR_RAISE(const auto ids, RowIdsOfFragment(*dataset_.store_, dataset_.manifest(), *fragment));
-      ARROW_RETURN_NOT_OK(SearchFragment(column_.get(), *fragment, ids, searches));
       for (auto& result : results_) result.rows_compared_exactly += fragment->live_rows();
-    }
-    for (size_t query = 0; query < queries_.size(); ++query) {
-      const auto rows = searches[query].top_k.Finish();
-      results_[query].rows.insert(results_[query].rows.end(), rows.begin(), rows.end());
     }
     return arrow::Status::OK();
   }

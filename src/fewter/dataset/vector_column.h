@@ -32,6 +32,9 @@ class VectorColumn {
   ElementType element_type() const { return element_type_; }
   uint32_t dimension() const { return dimension_; }
 
+  /// Opens the file of a fragment, which Read does otherwise when it first comes to it.
+  arrow::Status Prepare(const lance::Fragment& fragment) { return Open(fragment).status(); }
+
   /// The vectors at offsets [start, start + length) of a fragment, deleted rows included; null where a row has none.
   arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> Read(const lance::Fragment& fragment, uint64_t start,
                                                                  uint64_t length);

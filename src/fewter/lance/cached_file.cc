@@ -30,15 +30,28 @@ class CachedFile final : public ReadableFile {
 
   arrow::Result<uint64_t> Size() override {
     std::lock_guard lock(mutex_);
-    if (size_ != 0) return size_;
-    const auto known = cache_->Find(path());
-    if (known != nullptr && known->size() == sizeof(size_)) {
-      size_ = LoadLittleEndian<uint64_t>(known->data());
-      if (size_ != 0) return size_;
-    }
-    ARROW_ASSIGN_OR_RAISE(size_, file_->Size());
-    cache_->Keep(path(), arrow::Buffer::FromString(std::string(reinterpret_cast<const char*>(&size_), sizeof(size_))));
+    if (SizeIsKnown()) return size_;
+    ARROW_ASSIGN_OR_RAISE(const uint64_t size, file_->Size());
+    KeepSize(size);
     return size_;
+  }
+
+  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(uint64_t at_most, const IsWhole& is_whole) override {
+    if (std::unique_lock lock(mutex_); SizeIsKnown()) {
+      lock.unlock();
+      return ReadableFile::ReadWhole(at_most, is_whole);
+    }
+    ARROW_ASSIGN_OR_RAISE(auto bytes, file_->ReadWhole(at_most, is_whole));
+    const auto size = static_cast<uint64_t>(bytes->size());
+    {
+      std::lock_guard lock(mutex_);
+      KeepSize(size);
+    }
+    if (size == 0 || PieceLength(kind(), size) != size) return bytes;
+    const ByteRange all{0, size};
+    ARROW_ASSIGN_OR_RAISE(const auto kept,
+                          cache_->GetOrLoad(path(), {&all, 1}, [&](const auto&) { return FileBytes{bytes}; }));
+    return kept.front();
   }
 
   arrow::Result<std::shared_ptr<arrow::Buffer>> Read(ByteRange range) override {
@@ -66,6 +79,21 @@ class CachedFile final : public ReadableFile {
   }
 
  private:
+  /// Looks in the cache if it is not. Requires the mutex.
+  bool SizeIsKnown() {
+    if (size_ != 0) return true;
+    const auto known = cache_->Find(path());
+    if (known == nullptr || known->size() != sizeof(size_)) return false;
+    size_ = LoadLittleEndian<uint64_t>(known->data());
+    return size_ != 0;
+  }
+
+  /// Requires the mutex.
+  void KeepSize(uint64_t size) {
+    size_ = size;
+    cache_->Keep(path(), arrow::Buffer::FromString(std::string(reinterpret_cast<const char*>(&size_), sizeof(size_))));
+  }
+
   /// The pieces that the ranges touch, in order, each once.
   static std::vector<ByteRange> PiecesWith(const std::vector<ByteRange>& ranges, uint64_t piece, uint64_t size) {
     std::vector<uint64_t> numbers;

@@ -57,6 +57,18 @@ arrow::Result<std::vector<uint32_t>> ParseBitmap(const arrow::Buffer& bytes, uin
   return arrow::Status::Invalid(kWhat, ": the manifest says ", num_deleted, ", the file has ", offsets.size());
 }
 
+/// More bytes than a deletion file has that Lance wrote.
+uint64_t LargestSize(const Fragment& fragment) {
+  constexpr uint64_t kFraming = 4096;
+  constexpr uint64_t kValuesOfContainer = 65536, kLargestContainer = 8192 + 8;
+  if (fragment.deletion_file->type == DeletionFileType::kBitmap) {
+    return (fragment.physical_rows / kValuesOfContainer + 1) * kLargestContainer + kFraming;
+  }
+  return std::min({fragment.deletion_file->num_deleted_rows, fragment.physical_rows, ReadableFile::kReadWhole}) *
+             (sizeof(uint32_t) + 1) +
+         kFraming;
+}
+
 }  // namespace
 
 std::string DeletionFilePath(uint64_t fragment_id, const DeletionFile& file) {
@@ -67,16 +79,19 @@ std::string DeletionFilePath(uint64_t fragment_id, const DeletionFile& file) {
 arrow::Result<std::vector<uint32_t>> ReadDeletions(const ObjectStore& store, const Fragment& fragment) {
   if (!fragment.deletion_file) return std::vector<uint32_t>();
   const std::string path = DeletionFilePath(fragment.id, *fragment.deletion_file);
-  auto file = store.OpenFile(path, 0, IoKind::kManifest);
-  ARROW_ASSIGN_OR_RAISE(const uint64_t size, file->Size());
-  ARROW_ASSIGN_OR_RAISE(auto bytes, file->Read({0, size}));
-  auto offsets = ParseDeletions(bytes, fragment.deletion_file->type, fragment.deletion_file->num_deleted_rows,
-                                fragment.physical_rows);
-  if (offsets.ok()) return offsets;
+  arrow::Result<std::vector<uint32_t>> offsets;
+  const auto parse = [&](const std::shared_ptr<arrow::Buffer>& bytes) {
+    offsets = ParseDeletions(bytes, fragment.deletion_file->type, fragment.deletion_file->num_deleted_rows,
+                             fragment.physical_rows);
+    return offsets.ok();
+  };
+  const auto file = store.OpenFile(path, 0, IoKind::kManifest);
+  ARROW_ASSIGN_OR_RAISE(const auto bytes, file->ReadWhole(LargestSize(fragment), parse));
+  if (offsets.ok() || parse(bytes)) return offsets;
   // The bytes are all there: whatever Arrow calls it, they are wrong.
   const auto code =
       offsets.status().IsNotImplemented() ? arrow::StatusCode::NotImplemented : arrow::StatusCode::Invalid;
-  return arrow::Status::FromArgs(code, store.identity(), "/", path, ": ", offsets.status().message());
+  return arrow::Status::FromArgs(code, store.name(), "/", path, ": ", offsets.status().message());
 }
 
 arrow::Result<std::vector<uint32_t>> ParseDeletions(const std::shared_ptr<arrow::Buffer>& bytes, DeletionFileType type,

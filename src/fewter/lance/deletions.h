@@ -19,7 +19,7 @@ namespace fewter::lance {
 std::string DeletionFilePath(uint64_t fragment_id, const DeletionFile& file);
 
 /// The offsets of a fragment's deleted rows, ascending and without repeats; empty if it has no deletion file.
-/// Reads one file: a look-up of its size and one read. IOError if it does not exist; Invalid, naming the file, if it is
+/// Reads one file, with one request. IOError if it does not exist; Invalid, naming the file, if it is
 /// malformed, holds an offset past the fragment's rows, or does not hold as many offsets as the manifest says.
 arrow::Result<std::vector<uint32_t>> ReadDeletions(const ObjectStore& store, const Fragment& fragment);
 

@@ -237,7 +237,7 @@ arrow::Result<std::shared_ptr<const FragmentReuse>> ReadFragmentReuse(const Obje
   }
   auto reuse = FragmentReuse::Parse(std::move(message));
   if (reuse.ok() || location.path.empty()) return reuse;
-  return reuse.status().WithMessage(store.identity(), "/", location.path, ": ", reuse.status().message());
+  return reuse.status().WithMessage(store.name(), "/", location.path, ": ", reuse.status().message());
 }
 
 }  // namespace fewter::lance

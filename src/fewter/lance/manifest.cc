@@ -397,10 +397,10 @@ bool BeginsWithLatest(const std::vector<ObjectStore::Entry>& entries) {
 arrow::Status NoManifests(const ObjectStore& store) {
   ARROW_ASSIGN_OR_RAISE(auto old, store.FileSize("_latest.manifest", IoKind::kManifest));
   if (old) {
-    return arrow::Status::NotImplemented(store.identity(), ": keeps its only manifest in _latest.manifest, as Lance ",
+    return arrow::Status::NotImplemented(store.name(), ": keeps its only manifest in _latest.manifest, as Lance ",
                                          "did before it had versions");
   }
-  return arrow::Status::KeyError(store.identity(),
+  return arrow::Status::KeyError(store.name(),
                                  ": is not a Lance dataset: there is no such folder, or it has no manifests in ",
                                  kVersionsFolder);
 }
@@ -417,7 +417,7 @@ arrow::Result<ListedManifest> FindManifest(const ObjectStore& store, std::option
   const auto wanted = std::find_if(manifests.begin(), manifests.end(),
                                    [&](const ListedManifest& manifest) { return manifest.version == *version; });
   if (wanted != manifests.end()) return *wanted;
-  return arrow::Status::KeyError(store.identity(), ": has no version ", *version, ", its versions run from ",
+  return arrow::Status::KeyError(store.name(), ": has no version ", *version, ", its versions run from ",
                                  first->version, " to ", last->version);
 }
 
@@ -480,11 +480,11 @@ arrow::Result<std::shared_ptr<const Manifest>> ReadListed(const ObjectStore& sto
   ManifestFile file(tail, size, source.get());
   auto decoded = Decode(&file);
   if (!decoded.ok()) {
-    return decoded.status().WithMessage(store.identity(), "/", path, ": ", decoded.status().message());
+    return decoded.status().WithMessage(store.name(), "/", path, ": ", decoded.status().message());
   }
   std::shared_ptr<Manifest> manifest = std::move(*decoded);
   if (manifest->version != listed.version) {
-    return arrow::Status::Invalid(store.identity(), "/", path, ": holds version ", manifest->version, ", not ",
+    return arrow::Status::Invalid(store.name(), "/", path, ": holds version ", manifest->version, ", not ",
                                   listed.version);
   }
   manifest->path = path;

@@ -26,24 +26,30 @@ std::string WithoutTrailingSlashes(std::string path) {
 /// Absolute, with "..", "//" and links resolved as far as the path exists.
 std::string NormalLocalPath(const std::string& path) {
   std::error_code error;
-  auto normal = std::filesystem::weakly_canonical(path, error);
+  const auto absolute = std::filesystem::absolute(path, error);
+  auto normal = error ? absolute : std::filesystem::weakly_canonical(absolute, error);
   if (error) normal = std::filesystem::absolute(path, error).lexically_normal();
   return WithoutTrailingSlashes(error ? path : normal.string());
 }
 
-/// Of a file system's URI only the scheme and which server is meant. Arrow writes user and password into it without
-/// escaping them, so where they end cannot be told if they hold a '/', and nothing near them is kept.
-std::string MakeIdentity(const arrow::fs::FileSystem& fs, const std::string& root) {
-  static constexpr std::string_view kServer = "endpoint_override=";
+/// Of a file system's URI only the scheme. Arrow writes user and password into it without escaping them, so where they
+/// end cannot be told if they hold a '/', and nothing near them is kept.
+std::string MakeName(const arrow::fs::FileSystem& fs, const std::string& root) {
   if (fs.type_name() == "local") return root;
   const std::string uri = fs.MakeUri("/" + root).ValueOr("");
   const size_t scheme_end = uri.find("://");
-  if (scheme_end == std::string::npos) return fs.type_name() + "://" + root;
-  std::string identity = uri.substr(0, scheme_end) + "://" + root;
+  return (scheme_end == std::string::npos ? fs.type_name() : uri.substr(0, scheme_end)) + "://" + root;
+}
+
+/// What a file system's URI says of the server, with '?' before it; nothing of the store's own.
+std::string ServerOf(const arrow::fs::FileSystem& fs, const std::string& root) {
+  static constexpr std::string_view kServer = "endpoint_override=";
+  if (fs.type_name() == "local") return "";
+  const std::string uri = fs.MakeUri("/" + root).ValueOr("");
   const size_t server = uri.rfind(kServer);
-  if (server == std::string::npos) return identity;
+  if (server == std::string::npos) return "";
   const std::string value = uri.substr(server, uri.find('&', server) - server);
-  return value.size() > kServer.size() ? identity + "?" + value : identity;
+  return value.size() > kServer.size() ? "?" + value : "";
 }
 
 bool IsUri(const std::string& location) {
@@ -81,7 +87,6 @@ std::shared_ptr<ObjectStore> ObjectStore::Make(std::shared_ptr<arrow::fs::FileSy
   auto access = std::make_shared<StoreAccess>();
   access->is_remote = fs->type_name() != "local";
   root = access->is_remote ? WithoutTrailingSlashes(std::move(root)) : NormalLocalPath(root);
-  std::string identity = MakeIdentity(*fs, root);
   access->fs = std::move(fs);
   access->counter = std::make_shared<IoCounter>();
   access->retry = retry;
@@ -90,8 +95,14 @@ std::shared_ptr<ObjectStore> ObjectStore::Make(std::shared_ptr<arrow::fs::FileSy
   if (access->executor == nullptr) {
     access->executor = access->is_remote ? RemoteIoPool() : arrow::io::default_io_context().executor();
   }
-  return std::shared_ptr<ObjectStore>(new ObjectStore(std::move(access), std::move(root), std::move(identity)));
+  return std::shared_ptr<ObjectStore>(new ObjectStore(std::move(access), std::move(root)));
 }
+
+ObjectStore::ObjectStore(std::shared_ptr<const StoreAccess> access, std::string root)
+    : access_(std::move(access)),
+      root_(std::move(root)),
+      name_(MakeName(*access_->fs, root_)),
+      identity_(name_ + ServerOf(*access_->fs, root_)) {}
 
 std::shared_ptr<ObjectStore> ObjectStore::WithByteCache(std::shared_ptr<ByteCache> cache) const {
   std::shared_ptr<ObjectStore> store(new ObjectStore(*this));
@@ -168,7 +179,7 @@ arrow::Result<std::optional<uint64_t>> ObjectStore::FileSize(const std::string& 
 }
 
 FileNames ObjectStore::NamesOf(const std::string& path) const {
-  return {FullPath(path), identity_ + "/" + path, path};
+  return {FullPath(path), name_ + "/" + path, path};
 }
 
 std::string ObjectStore::FullPath(const std::string& path) const {

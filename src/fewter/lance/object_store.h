@@ -59,6 +59,13 @@ class ReadableFile {
   /// result at all.
   virtual arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> ReadMany(const std::vector<ByteRange>& ranges) = 0;
 
+  /// The whole of a small file. If its size is unknown, and asking for it would be a request, `at_most` bytes are asked
+  /// for instead: a store sends those that there are. Which are they is not always said, so `is_whole` must tell a
+  /// whole file from one that lacks its end or goes on with other bytes; if none is whole, its size is asked for after
+  /// all. Errors as Read; what is returned with no error need not be what `is_whole` accepts.
+  using IsWhole = std::function<bool(const std::shared_ptr<arrow::Buffer>&)>;
+  virtual arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(uint64_t at_most, const IsWhole& is_whole);
+
   /// On disk two neighbours that are nearer than this cost less in one request than in two.
   static constexpr uint64_t kCoalesceGap = 16384;
   /// From a remote store they cost less by far: 256 KiB take as long as a tenth of a round trip.
@@ -97,10 +104,12 @@ class ObjectStore {
   /// a local store are as near as a cache on disk.
   std::shared_ptr<ObjectStore> WithByteCache(std::shared_ptr<ByteCache> cache) const;
 
-  /// A string that is the same for every way to write the same folder; part of cache keys, and the start of the file
-  /// names in messages. An absolute path with its links resolved for local folders, otherwise a URI that keeps the
-  /// server but neither credentials nor other options. Two file systems of one type that have no URIs (those written in
-  /// Python, say) are told apart by their type's name alone.
+  /// The place for people, and the start of the file names in messages. An absolute path with its links resolved for
+  /// local folders, otherwise a URI of scheme and path alone.
+  const std::string& name() const { return name_; }
+  /// A string that is the same for every way to write the same folder; part of cache keys. The name and, of a server
+  /// that is not the store's own, the server. Two file systems of one type that have no URIs (those written in Python,
+  /// say) are told apart by their type's name alone.
   const std::string& identity() const { return identity_; }
   const std::shared_ptr<IoCounter>& counter() const;
   bool is_remote() const;
@@ -135,8 +144,7 @@ class ObjectStore {
   arrow::Result<std::optional<uint64_t>> FileSize(const std::string& path, IoKind kind) const;
 
  private:
-  ObjectStore(std::shared_ptr<const StoreAccess> access, std::string root, std::string identity)
-      : access_(std::move(access)), root_(std::move(root)), identity_(std::move(identity)) {}
+  ObjectStore(std::shared_ptr<const StoreAccess> access, std::string root);
   FileNames NamesOf(const std::string& path) const;
   /// The path of a file or folder for the file system.
   std::string FullPath(const std::string& path) const;
@@ -144,6 +152,7 @@ class ObjectStore {
 
   std::shared_ptr<const StoreAccess> access_;
   std::string root_;
+  std::string name_;
   std::string identity_;
   std::shared_ptr<ByteCache> byte_cache_;
 };

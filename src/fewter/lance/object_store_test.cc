@@ -18,6 +18,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fewter/util/argument_error.h"
+
 namespace fewter::lance {
 namespace {
 
@@ -220,7 +222,24 @@ TEST(ObjectStore, IdentityIsTheSameHoweverTheFolderIsWritten) {
 
 TEST(ObjectStore, BadLocationsAreRefused) {
   EXPECT_FALSE(ObjectStore::Open("").ok());
-  EXPECT_FALSE(ObjectStore::Open("nosuchscheme://host/path").ok());
+  for (const char* uri : {"nosuchscheme://host/path", "ftp://host/path", "s3:///path", "s3://", "gs:///path",
+                          "s3://KEY:SEC RET@bucket/path", "s3://KEY:SECRET@bucket/path?no=option"}) {
+    const auto status = ObjectStore::Open(uri).status();
+    EXPECT_TRUE(IsArgumentError(status)) << uri << ": " << status;
+    EXPECT_THAT(status.message(), Not(HasSubstr("RET"))) << uri;
+  }
+}
+
+TEST(ObjectStore, PathsOfUrisAreEscapedWhereTheyAreNot) {
+  TemporaryFolder folder;
+  const std::string parent = folder.path().string();
+  folder.Write("a b/\xc3\xbc#[1]%2/file", "1");
+  for (const char* path : {"a b/\xc3\xbc#[1]%2", "a%20b/%C3%BC%23%5B1]%252"}) {
+    EXPECT_EQ(OpenOrDie("file://" + parent + "/" + path)->FileSize("file", IoKind::kData).ValueOrDie(), 1U) << path;
+  }
+  const auto store = OpenOrDie("s3://bucket/a b/100%?region=x&endpoint_override=localhost:9000");
+  EXPECT_EQ(store->name(), "s3://bucket/a b/100%");
+  EXPECT_EQ(store->identity(), "s3://bucket/a b/100%?endpoint_override=localhost%3A9000");
 }
 
 /// A file system like a remote one: what is opened is believed to be there and as long as one says.
@@ -401,6 +420,41 @@ TEST(ObjectStore, WhatAByteCacheHasIsNotReadAgain) {
   // A local store reads its files themselves.
   TemporaryFolder folder;
   EXPECT_EQ(OpenOrDie(folder.path().string())->WithByteCache(cache)->byte_cache(), nullptr);
+}
+
+TEST(ObjectStore, AWholeFileOfUnknownSizeIsOneRequest) {
+  auto fs = std::make_shared<RemoteFileSystem>();
+  ASSERT_TRUE(fs->CreateFile("bucket/a", Pattern(1000)).ok());
+  const auto is_whole = [](const auto& bytes) { return std::string_view(*bytes) == Pattern(1000); };
+  fs->content = Pattern(1000);
+  for (const bool lies : {false, true}) {
+    fs->lies_about_length = lies;
+    // Often enough for the last byte to be what was there before.
+    for (int i = 0; i < 1000; ++i) {
+      const auto store = ObjectStore::Make(fs, "bucket");
+      const auto file = store->OpenFile("a", 0, IoKind::kManifest);
+      ASSERT_TRUE(is_whole(file->ReadWhole(5000, is_whole).ValueOrDie()));
+      ASSERT_EQ(store->counter()->Snapshot().total().requests, 1U);
+    }
+  }
+  EXPECT_EQ(fs->heads, 0);
+  // A file that is larger than that, and one that nobody would take for whole, are looked up.
+  for (const uint64_t at_most : {999, 5000}) {
+    const auto store = ObjectStore::Make(fs, "bucket");
+    const auto file = store->OpenFile("a", 0, IoKind::kManifest);
+    const auto bytes = file->ReadWhole(at_most, [](const auto&) { return false; }).ValueOrDie();
+    EXPECT_TRUE(is_whole(bytes));
+    EXPECT_EQ(store->counter()->Snapshot().total().requests, 3U);
+  }
+  // What came is kept, and so is how long it was.
+  auto cache = std::make_shared<EveryByte>();
+  const auto store = ObjectStore::Make(fs, "bucket")->WithByteCache(cache);
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_TRUE(is_whole(store->OpenFile("a", 0, IoKind::kManifest)->ReadWhole(5000, is_whole).ValueOrDie()));
+    EXPECT_EQ(store->OpenFile("a", 0, IoKind::kManifest)->Size().ValueOrDie(), 1000U);
+  }
+  EXPECT_EQ(store->counter()->Snapshot().total().requests, 1U);
+  EXPECT_TRUE(IsNotFound(OpenOrDie("/nowhere")->OpenFile("a", 0, IoKind::kData)->ReadWhole(9, is_whole).status()));
 }
 
 TEST(ObjectStore, AQueryThatIsOverSendsNothingMore) {

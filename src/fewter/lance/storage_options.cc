@@ -272,8 +272,9 @@ arrow::Result<OpenedFileSystem> OpenS3(const std::string& uri, StorageOptions st
   factory_options.emplace_back("retry_strategy",
                                std::shared_ptr<arrow::fs::S3RetryStrategy>(std::make_shared<NoRetries>()));
   auto made = MakeFileSystem(parameters.uri(), factory_options, &opened.root);
-  // Also if it failed: looking for the bucket's region has started the library.
-  ShutDownAtExit();
+  // Also if it failed, since looking for the bucket's region has started the library. But not if the URI was refused
+  // before that: what is started after this is registered would be gone by the time that this is called.
+  if (!made.status().IsInvalid()) ShutDownAtExit();
   ARROW_ASSIGN_OR_RAISE(opened.fs, std::move(made));
   return opened;
 }
@@ -343,10 +344,8 @@ arrow::Result<OpenedFileSystem> OpenAzure(const std::string& uri, const StorageO
 #endif
 }
 
-}  // namespace
-
-arrow::Result<OpenedFileSystem> OpenFileSystem(const std::string& uri, const StorageOptions& options) {
-  const std::string scheme = uri.substr(0, uri.find(':'));
+arrow::Result<OpenedFileSystem> OpenByScheme(const std::string& scheme, const std::string& uri,
+                                             const StorageOptions& options) {
   if (scheme == "s3") return OpenS3(uri, options);
   if (scheme == "gs" || scheme == "gcs") return OpenGoogle(uri, options);
   if (scheme == "az" || scheme == "abfs" || scheme == "abfss") return OpenAzure(uri, options);
@@ -356,6 +355,47 @@ arrow::Result<OpenedFileSystem> OpenFileSystem(const std::string& uri, const Sto
   OpenedFileSystem opened;
   ARROW_ASSIGN_OR_RAISE(opened.fs, MakeFileSystem(uri, {}, &opened.root));
   return opened;
+}
+
+bool IsHexDigit(char c) {
+  return std::isxdigit(static_cast<unsigned char>(c)) != 0;
+}
+
+/// The URI with what may not stand in a path escaped, as people and pylance write it: spaces, letters beyond ASCII,
+/// and '#', which is a name's and not the start of a fragment. Escapes stay as they are.
+std::string WithEscapedPath(const std::string& uri, size_t scheme_length) {
+  static constexpr std::string_view kPunctuation = "-._~!$&'()*+,;=:@/";
+  const bool names_server = uri.compare(scheme_length, 3, "://") == 0;
+  const size_t path = std::min(names_server ? uri.find('/', scheme_length + 3) : scheme_length, uri.size());
+  const size_t end = std::min(uri.find('?', path), uri.size());
+  std::string escaped = uri.substr(0, path);
+  for (size_t i = path; i < end; ++i) {
+    const char c = uri[i];
+    const bool is_escape = c == '%' && i + 2 < end && IsHexDigit(uri[i + 1]) && IsHexDigit(uri[i + 2]);
+    const bool is_plain = static_cast<unsigned char>(c) < 0x80 && std::isalnum(static_cast<unsigned char>(c)) != 0;
+    if (is_plain || is_escape || kPunctuation.find(c) != std::string_view::npos) {
+      escaped += c;
+    } else {
+      static constexpr char kDigits[] = "0123456789ABCDEF";
+      const auto byte = static_cast<unsigned char>(c);
+      escaped.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+    }
+  }
+  return escaped + uri.substr(end);
+}
+
+}  // namespace
+
+arrow::Result<OpenedFileSystem> OpenFileSystem(const std::string& uri, const StorageOptions& options) {
+  const std::string scheme = uri.substr(0, uri.find(':'));
+  const std::string escaped = WithEscapedPath(uri, scheme.size());
+  if (escaped.ends_with("://")) return ArgumentError("the location ", uri, " names no place there");
+  auto opened = OpenByScheme(scheme, escaped, options);
+  if (!opened.status().IsInvalid() || IsArgumentError(opened.status())) return opened;
+  // Arrow's message may repeat the URI, and that may hold a password.
+  const bool has_user = uri.find('@') != std::string::npos;
+  return ArgumentError("the location ", scheme, "://... is none that can be opened",
+                       has_user ? "" : ": " + opened.status().message());
 }
 
 }  // namespace fewter::lance

@@ -92,6 +92,26 @@ bool ReadWithoutWaiting(int descriptor, ByteRange range, uint8_t* to) {
 #endif
 }
 
+/// Bytes that are sure to differ from what a store sends, but for one in 256.
+void FillAtRandom(arrow::MutableBuffer* bytes) {
+  static thread_local std::mt19937_64 random{std::random_device{}()};
+  uint8_t* at = bytes->mutable_data();
+  for (int64_t left = bytes->size(); left > 0;) {
+    const uint64_t word = random();
+    const auto length = std::min<int64_t>(left, sizeof(word));
+    std::memcpy(at, &word, static_cast<size_t>(length));
+    at += length;
+    left -= length;
+  }
+}
+
+/// How many bytes there are before those at the end that are still as they were.
+int64_t LengthWritten(const arrow::Buffer& bytes, const arrow::Buffer& before) {
+  int64_t length = bytes.size();
+  while (length > 0 && bytes[length - 1] == before[length - 1]) --length;
+  return length;
+}
+
 class StoredFile final : public ReadableFile {
  public:
   StoredFile(std::shared_ptr<const StoreAccess> access, FileNames names, uint64_t size, IoKind kind)
@@ -125,7 +145,26 @@ class StoredFile final : public ReadableFile {
     return SliceRequests(ranges, requests, fetched);
   }
 
+  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(uint64_t at_most, const IsWhole& is_whole) override {
+    if (!is_remote() || SizeIsKnown()) return ReadableFile::ReadWhole(at_most, is_whole);
+    // Bytes that happen to be what the memory held before are taken for such as did not come.
+    constexpr int64_t kOverlooked = 3;
+    ARROW_ASSIGN_OR_RAISE(const auto came, FetchUpTo(at_most));
+    const auto& [bytes, length] = came;
+    for (int64_t whole = length; whole <= std::min(length + kOverlooked, bytes->size()); ++whole) {
+      // What is kept must not keep the rest of the memory.
+      ARROW_ASSIGN_OR_RAISE(auto copy, bytes->CopySlice(0, whole));
+      if (is_whole(copy)) return copy;
+    }
+    return ReadableFile::ReadWhole(at_most, is_whole);
+  }
+
  private:
+  bool SizeIsKnown() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return size_ != 0 || size_asked_;
+  }
+
   static arrow::Result<std::shared_ptr<arrow::Buffer>> NoBytes() {
     ARROW_ASSIGN_OR_RAISE(auto none, arrow::AllocateBuffer(0));
     return std::shared_ptr<arrow::Buffer>(std::move(none));
@@ -190,17 +229,22 @@ class StoredFile final : public ReadableFile {
     if (size_ > kMaxFileSize) {
       return arrow::Status::Invalid(names_.in_full, ": no file is as long as it is said to be, ", size_, " bytes");
     }
+    ARROW_ASSIGN_OR_RAISE(handle_, OpenAs(size_));
+    return handle_;
+  }
+
+  /// An object store believes the size.
+  arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenAs(uint64_t size) const {
     arrow::fs::FileInfo info(names_.in_file_system, arrow::fs::FileType::File);
-    info.set_size(static_cast<int64_t>(size_));
+    info.set_size(static_cast<int64_t>(size));
     auto opened = access_->fs->OpenInputFile(info);
     if (!opened.ok()) return Explain(opened.status());
     // Free: a local file looks at its handle, an object store repeats the size that it was given.
     ARROW_ASSIGN_OR_RAISE(const int64_t actual, (*opened)->GetSize());
-    if (static_cast<uint64_t>(actual) < size_) {
-      return arrow::Status::Invalid(names_.in_full, ": is cut off, it should have ", size_, " bytes and has ", actual);
+    if (static_cast<uint64_t>(actual) < size) {
+      return arrow::Status::Invalid(names_.in_full, ": is cut off, it should have ", size, " bytes and has ", actual);
     }
-    handle_ = std::move(*opened);
-    return handle_;
+    return opened;
   }
 
   /// Requires that Open has succeeded, after which size_ does not change.
@@ -217,6 +261,27 @@ class StoredFile final : public ReadableFile {
                       [&](uint64_t* got) { return FetchOnce(handle, range, bytes->mutable_data(), got); });
     if (!status.ok()) return Explain(status);
     return std::shared_ptr<arrow::Buffer>(std::move(bytes));
+  }
+
+  /// Memory for `at_most` bytes, and how many of them came.
+  arrow::Result<std::pair<std::shared_ptr<arrow::Buffer>, int64_t>> FetchUpTo(uint64_t at_most) const {
+    const auto most = static_cast<int64_t>(std::min(at_most, kReadWhole));
+    ARROW_ASSIGN_OR_RAISE(auto handle, OpenAs(static_cast<uint64_t>(most)));
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> before, arrow::AllocateBuffer(most));
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bytes, arrow::AllocateBuffer(most));
+    FillAtRandom(static_cast<arrow::MutableBuffer*>(before.get()));
+    int64_t length = 0;
+    const IoEvent request{
+        .kind = kind_, .what = "read", .path = names_.path, .range = {0, static_cast<uint64_t>(most)}};
+    const arrow::Status status = access_->Send(request, [&](uint64_t* got) {
+      std::memcpy(bytes->mutable_data(), before->data(), static_cast<size_t>(most));
+      ARROW_ASSIGN_OR_RAISE(length, handle->ReadAt(0, most, bytes->mutable_data()));
+      if (length == most) length = LengthWritten(*bytes, *before);
+      *got = static_cast<uint64_t>(length);
+      return arrow::Status::OK();
+    });
+    if (!status.ok()) return Explain(status);
+    return std::pair{std::move(bytes), length};
   }
 
   arrow::Status FetchOnce(arrow::io::RandomAccessFile* handle, ByteRange range, uint8_t* to, uint64_t* got) const {
@@ -261,6 +326,12 @@ class StoredFile final : public ReadableFile {
 };
 
 }  // namespace
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> ReadableFile::ReadWhole(uint64_t /*at_most*/,
+                                                                      const IsWhole& /*is_whole*/) {
+  ARROW_ASSIGN_OR_RAISE(const uint64_t size, Size());
+  return Read({0, size});
+}
 
 arrow::Status NotFoundError(const std::string& full_path) {
   return arrow::internal::IOErrorFromErrno(ENOENT, full_path, ": No such file or directory");
