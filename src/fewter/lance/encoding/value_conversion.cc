@@ -101,13 +101,13 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> UnpackStructs(const ValueType& 
 arrow::Result<std::shared_ptr<arrow::ArrayData>> EncodeDictionary(const std::shared_ptr<arrow::DataType>& type,
                                                                   const std::shared_ptr<arrow::Array>& values) {
   ARROW_ASSIGN_OR_RAISE(const arrow::Datum encoded, arrow::compute::DictionaryEncode(values));
-  const auto& array = static_cast<const arrow::DictionaryArray&>(*encoded.make_array());
+  const auto array = encoded.array_as<arrow::DictionaryArray>();
   const auto& index_type = static_cast<const arrow::DictionaryType&>(*type).index_type();
   // Invalid if there are more items than that can count.
-  ARROW_ASSIGN_OR_RAISE(const auto indices, arrow::compute::Cast(*array.indices(), index_type));
+  ARROW_ASSIGN_OR_RAISE(const auto indices, arrow::compute::Cast(*array->indices(), index_type));
   auto data = indices->data()->Copy();
   data->type = type;
-  data->dictionary = array.dictionary()->data();
+  data->dictionary = array->dictionary()->data();
   return data;
 }
 
