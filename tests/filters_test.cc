@@ -183,7 +183,7 @@ TEST_P(Filters, NameWhatIsWrong) {
   for (const char* condition : {"i8", "1", "NULL", "text = 1", "i8 AND flag", "i8 + text > 1", "vector = 1"}) {
     EXPECT_TRUE(IsArgumentError(status_of(condition))) << condition << ": " << status_of(condition).ToString();
   }
-  EXPECT_FALSE(status_of("i32 / 0 = 1").ok());
+  EXPECT_TRUE(IsArgumentError(status_of("i32 / 0 = 1")));
   SearchRequest request{.column = "vector", .query = std::vector<float>(8, 0.5F), .filter_after = true};
   EXPECT_TRUE(IsArgumentError(dataset->Search(request).status()));
 }

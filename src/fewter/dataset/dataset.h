@@ -33,6 +33,7 @@
 namespace fewter {
 
 class BoundFilter;
+class FilteredRows;
 class RowLocations;
 class RowReader;
 class TakenRows;
@@ -254,7 +255,7 @@ class Dataset {
   arrow::Result<std::vector<std::shared_ptr<const TakenRows>>> TakenOfEach(
       const Filter& filter, const std::vector<const lance::Fragment*>& fragments) const;
   /// What it takes of all fragments, for searches; kept.
-  arrow::Result<std::shared_ptr<const RowFilter>> RowsTaken(const std::shared_ptr<const Filter>& filter) const;
+  arrow::Result<std::shared_ptr<const FilteredRows>> RowsTaken(const std::shared_ptr<const Filter>& filter) const;
   /// Take with a schema that the row reader made. `are_live` says that all the rows are known to be there.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeRows(std::span<const uint64_t> row_ids,
                                                               const std::shared_ptr<arrow::Schema>& schema,

@@ -1,7 +1,6 @@
 #include "fewter/dataset/filtered_rows.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include <arrow/util/bitmap_ops.h>
@@ -19,23 +18,6 @@ namespace {
 
 /// How many offsets of a fragment are looked at together; a multiple of 8, so that no two pieces share a byte of bits.
 constexpr uint64_t kPieceRows = 1 << 16;
-
-/// For row ids that are addresses.
-class TakenAddresses final : public RowFilter {
- public:
-  TakenAddresses(std::span<const lance::Fragment* const> fragments,
-                 const std::vector<std::shared_ptr<const TakenRows>>& taken) {
-    for (size_t i = 0; i < fragments.size(); ++i) fragments_[fragments[i]->id] = taken[i];
-  }
-
-  bool Allows(uint64_t row_id) const override {
-    const auto found = fragments_.find(row_id >> 32);
-    return found != fragments_.end() && found->second->Takes(row_id & 0xffffffff);
-  }
-
- private:
-  std::unordered_map<uint64_t, std::shared_ptr<const TakenRows>> fragments_;
-};
 
 /// What the values of the columns depend on, but for the fragment: their fields, and the data files, which are named by
 /// UUID and never change.
@@ -63,20 +45,17 @@ arrow::Result<std::shared_ptr<const FilteredRows>> FilteredRows::Make(
     const lance::ObjectStore& store, const lance::Manifest& manifest, std::span<const lance::Fragment* const> fragments,
     const std::vector<std::shared_ptr<const TakenRows>>& taken) {
   auto made = std::make_shared<FilteredRows>();
-  made->bytes_ = static_cast<int64_t>(sizeof(FilteredRows));
-  if (!manifest.has_stable_row_ids()) {
-    made->row_filter_ = std::make_shared<TakenAddresses>(fragments, taken);
-    // A node of the table, and where it hangs.
-    made->bytes_ += static_cast<int64_t>(fragments.size() * 6 * sizeof(void*));
-    return made;
-  }
+  for (size_t i = 0; i < fragments.size(); ++i) made->fragments_[fragments[i]->id] = taken[i];
+  // A node of the table, and where it hangs.
+  made->bytes_ = static_cast<int64_t>(sizeof(FilteredRows) + fragments.size() * 6 * sizeof(void*));
+  if (!manifest.has_stable_row_ids()) return made;
   std::vector<uint64_t> ids;
   for (size_t i = 0; i < fragments.size(); ++i) {
     if (taken[i]->num_taken() == 0) continue;
     ARROW_ASSIGN_OR_RAISE(const auto of_fragment, RowIdsOfFragment(store, manifest, *fragments[i]));
     for (const uint64_t offset : taken[i]->Offsets()) ids.push_back(of_fragment[offset]);
   }
-  made->row_filter_ = AllowRows(ids);
+  made->by_stable_id_ = AllowRows(ids);
   // At most: the bitmap packs runs and dense pieces.
   made->bytes_ += static_cast<int64_t>(ids.size() * sizeof(uint64_t));
   return made;

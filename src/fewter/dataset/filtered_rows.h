@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <arrow/result.h>
@@ -26,21 +27,33 @@ namespace fewter {
 
 std::vector<const lance::Fragment*> AllFragments(const lance::Manifest& manifest);
 
-/// The rows of some fragments that a filter takes, as a search asks for them. Immutable.
-class FilteredRows {
+/// The rows of some fragments that a filter takes, by the ids that a search returns. Immutable.
+class FilteredRows final : public RowFilter {
  public:
   /// `taken` is what it takes of each. With stable row ids, reads those of the fragments.
   static arrow::Result<std::shared_ptr<const FilteredRows>> Make(
       const lance::ObjectStore& store, const lance::Manifest& manifest,
       std::span<const lance::Fragment* const> fragments, const std::vector<std::shared_ptr<const TakenRows>>& taken);
 
-  /// By the ids that a search returns.
-  const std::shared_ptr<const RowFilter>& row_filter() const { return row_filter_; }
+  bool Allows(uint64_t row_id) const override {
+    if (by_stable_id_ != nullptr) return by_stable_id_->Allows(row_id);
+    const TakenRows* taken = OfFragment(row_id >> 32);
+    return taken != nullptr && taken->Takes(row_id & 0xffffffff);
+  }
+
+  /// Null if it is none of them.
+  const TakenRows* OfFragment(uint64_t fragment) const {
+    const auto found = fragments_.find(fragment);
+    return found != fragments_.end() ? found->second.get() : nullptr;
+  }
+
   /// Of what is not a cache entry of its own.
   int64_t SizeInBytes() const { return bytes_; }
 
  private:
-  std::shared_ptr<const RowFilter> row_filter_;
+  std::unordered_map<uint64_t, std::shared_ptr<const TakenRows>> fragments_;
+  /// Null if row ids are addresses.
+  std::shared_ptr<const RowFilter> by_stable_id_;
   int64_t bytes_ = 0;
 };
 

@@ -37,15 +37,14 @@ arrow::Result<std::vector<std::shared_ptr<const TakenRows>>> Dataset::TakenOfEac
   return FragmentFilter(*store_, *manifest_, rows.get(), session_->cpu_executor(), cache).Evaluate(bound, fragments);
 }
 
-arrow::Result<std::shared_ptr<const RowFilter>> Dataset::RowsTaken(const std::shared_ptr<const Filter>& filter) const {
+arrow::Result<std::shared_ptr<const FilteredRows>> Dataset::RowsTaken(
+    const std::shared_ptr<const Filter>& filter) const {
   const auto evaluate = [&]() -> arrow::Result<std::shared_ptr<const FilteredRows>> {
     const auto fragments = AllFragments(*manifest_);
     ARROW_ASSIGN_OR_RAISE(const auto taken, TakenOfEach(*filter, fragments));
     return FilteredRows::Make(*store_, *manifest_, fragments, taken);
   };
-  const FilteredRowsKey key{.opened = number_, .filter = filter->identity()};
-  ARROW_ASSIGN_OR_RAISE(const auto rows, OfDataset().GetOrLoad(key, evaluate));
-  return rows->row_filter();
+  return OfDataset().GetOrLoad(FilteredRowsKey{.opened = number_, .filter = filter->identity()}, evaluate);
 }
 
 }  // namespace fewter

@@ -82,6 +82,11 @@ lance::IoQuery::Limits LimitsOf(const SearchRequest& request) {
   return limits;
 }
 
+/// Of a fragment, an exact search reads the rows that a filter takes one by one if they are no more than one in so
+/// many.
+constexpr uint64_t kSparse = 16;
+constexpr size_t kRowsTakenTogether = 4096;
+
 /// A table costs more than comparing so few.
 constexpr size_t kFewRows = 32;
 
@@ -173,16 +178,16 @@ class DatasetSearch {
     }
     if (request_.filter_after) {
       ARROW_ASSIGN_OR_RAISE(postfilter_, dataset_.Bind(*request_.filter));
-    } else if (request_.fragments) {
+      return arrow::Status::OK();
+    }
+    if (request_.fragments) {
       const Fragments fragments = Wanted(dataset_.manifest().fragments);
       ARROW_ASSIGN_OR_RAISE(const auto taken, dataset_.TakenOfEach(*request_.filter, fragments));
-      ARROW_ASSIGN_OR_RAISE(const auto rows,
-                            FilteredRows::Make(*dataset_.store_, dataset_.manifest(), fragments, taken));
-      prefilter_ = BothOf(rows->row_filter(), prefilter_);
+      ARROW_ASSIGN_OR_RAISE(filtered_, FilteredRows::Make(*dataset_.store_, dataset_.manifest(), fragments, taken));
     } else {
-      ARROW_ASSIGN_OR_RAISE(auto rows, dataset_.RowsTaken(request_.filter));
-      prefilter_ = BothOf(std::move(rows), prefilter_);
+      ARROW_ASSIGN_OR_RAISE(filtered_, dataset_.RowsTaken(request_.filter));
     }
+    prefilter_ = BothOf(filtered_, prefilter_);
     return arrow::Status::OK();
   }
 
@@ -402,7 +407,8 @@ class DatasetSearch {
     return arrow::Status::OK();
   }
 
-  /// Adds the nearest rows of some fragments, which are read once for all queries.
+  /// Adds the nearest rows of some fragments, which are read once for all queries: of those of which a filter takes few
+  /// rows only these.
   arrow::Status SearchExactly(const Fragments& fragments) {
     if (fragments.empty()) return arrow::Status::OK();
     const bool none_deleted = std::none_of(fragments.begin(), fragments.end(),
@@ -416,13 +422,44 @@ class DatasetSearch {
       }
       return searches;
     };
+    Fragments whole;
+    for (const auto* fragment : fragments) {
+      const TakenRows* taken = filtered_ != nullptr ? filtered_->OfFragment(fragment->id) : nullptr;
+      if (taken == nullptr || taken->num_taken() * kSparse > fragment->physical_rows) {
+        whole.push_back(fragment);
+        for (auto& result : results_) result.rows_compared_exactly += fragment->live_rows();
+      } else if (taken->num_taken() > 0) {
+        ARROW_ASSIGN_OR_RAISE(auto searches, make_searches());
+        ARROW_RETURN_NOT_OK(SearchTakenRows(*fragment, *taken, searches));
+      }
+    }
+    if (whole.empty()) return arrow::Status::OK();
     const ExactScan scan{*dataset_.store_, dataset_.manifest(), *column_, Threads(), dataset_.session().cpu_executor()};
-    ARROW_ASSIGN_OR_RAISE(const auto found, SearchFragments(scan, fragments, make_searches));
+    ARROW_ASSIGN_OR_RAISE(const auto found, SearchFragments(scan, whole, make_searches));
     for (size_t query = 0; query < found.size(); ++query) {
       results_[query].rows.insert(results_[query].rows.end(), found[query].begin(), found[query].end());
     }
-    for (const auto* fragment : fragments) {
-      for (auto& result : results_) result.rows_compared_exactly += fragment->live_rows();
+    return arrow::Status::OK();
+  }
+
+  /// The same for few rows of one fragment, the only ones that are read.
+  arrow::Status SearchTakenRows(const lance::Fragment& fragment, const TakenRows& taken,
+                                std::span<ExactSearch> searches) {
+    ARROW_ASSIGN_OR_RAISE(const auto ids, RowIdsOfFragment(*dataset_.store_, dataset_.manifest(), fragment));
+    const auto offsets = taken.Offsets();
+    for (size_t begin = 0; begin < offsets.size(); begin += kRowsTakenTogether) {
+      std::vector<uint64_t> addresses, row_ids;
+      for (size_t i = begin; i < std::min(begin + kRowsTakenTogether, offsets.size()); ++i) {
+        addresses.push_back(fragment.id << 32 | offsets[i]);
+        row_ids.push_back(ids[offsets[i]]);
+      }
+      ARROW_ASSIGN_OR_RAISE(const auto vectors, column_->Take(addresses));
+      for (auto& [scorer, top_k] : searches) ARROW_RETURN_NOT_OK(scorer.Score(row_ids, *vectors, &top_k));
+    }
+    for (size_t query = 0; query < queries_.size(); ++query) {
+      const auto rows = searches[query].top_k.Finish();
+      results_[query].rows.insert(results_[query].rows.end(), rows.begin(), rows.end());
+      results_[query].rows_compared_exactly += offsets.size();
     }
     return arrow::Status::OK();
   }
@@ -471,6 +508,8 @@ class DatasetSearch {
   std::shared_ptr<VectorColumn> column_;
   /// Null for all rows.
   std::shared_ptr<const RowFilter> prefilter_;
+  /// Null without a filter before the search.
+  std::shared_ptr<const FilteredRows> filtered_;
   std::optional<BoundFilter> postfilter_;
   Metric metric_ = Metric::kL2;
   std::vector<const lance::IndexMetadata*> chosen_;

@@ -47,8 +47,9 @@ arrow::Result<BoundFilter> BoundFilter::Make(const Filter& filter, const arrow::
 }
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> BoundFilter::Evaluate(const arrow::RecordBatch& rows) const {
-  ARROW_ASSIGN_OR_RAISE(const arrow::Datum outcome,
-                        arrow::compute::ExecuteScalarExpression(expression_, arrow::compute::ExecBatch(rows)));
+  const auto evaluated = arrow::compute::ExecuteScalarExpression(expression_, arrow::compute::ExecBatch(rows));
+  if (!evaluated.ok()) return ArgumentError("the filter has no value for a row: ", evaluated.status().message());
+  const arrow::Datum& outcome = *evaluated;
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> taken, arrow::AllocateEmptyBitmap(rows.num_rows()));
   if (outcome.is_scalar()) {
     const auto& scalar = outcome.scalar_as<arrow::BooleanScalar>();

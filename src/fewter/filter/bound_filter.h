@@ -24,7 +24,7 @@ class BoundFilter {
   const std::string& canonical_bytes() const { return canonical_bytes_; }
 
   /// For each row of a batch of columns(), one bit: whether it is taken. Little-endian, the bits beyond the last row
-  /// are 0. What Arrow says of values that a function is not defined for, such as a division by zero, is an error.
+  /// are 0. An argument error for a row that it has no value for, as after a division by zero.
   arrow::Result<std::shared_ptr<arrow::Buffer>> Evaluate(const arrow::RecordBatch& rows) const;
 
  private:
