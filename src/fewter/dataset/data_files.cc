@@ -15,7 +15,7 @@ const lance::DataFile* FindDataFile(const lance::Fragment& fragment, int32_t fie
 
 arrow::Result<std::shared_ptr<lance::FileReader>> OpenDataFile(const lance::ObjectStore& store, const WeakCache& cache,
                                                                const lance::DataFile& file) {
-  if (file.major_version == 0 && file.minor_version < 3) {
+  if (file.is_legacy()) {
     return arrow::Status::NotImplemented(file.path, ": data files of version 0.", file.minor_version,
                                          " (legacy) are not read: write the dataset anew with a data_storage_version "
                                          "of 2.0 or later");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <limits>
 #include <unordered_set>
 #include <utility>
@@ -189,8 +190,7 @@ arrow::Result<DataFile> DecodeDataFile(const pb::DataFile& from) {
                 .major_version = from.file_major_version(),
                 .minor_version = from.file_minor_version(),
                 .size = from.file_size_bytes()};
-  const bool is_legacy = file.major_version == 0 && file.minor_version < 3;
-  if (file.column_indices.size() != file.fields.size() && !(is_legacy && file.column_indices.empty())) {
+  if (file.column_indices.size() != file.fields.size() && !(file.is_legacy() && file.column_indices.empty())) {
     return arrow::Status::Invalid(what, ": has ", file.fields.size(), " fields but ", file.column_indices.size(),
                                   " column indices");
   }
@@ -249,6 +249,12 @@ arrow::Result<std::vector<Fragment>> DecodeFragments(const pb::Manifest& message
     auto fragment = DecodeFragment(from);
     if (!fragment.ok()) {
       return fragment.status().WithMessage("fragment ", from.id(), ": ", fragment.status().message());
+    }
+    const auto& files = fragment->files;
+    if (!message.has_writer_version() && std::any_of(files.begin(), files.end(), std::mem_fn(&DataFile::is_legacy))) {
+      return arrow::Status::NotImplemented(
+          "written by a release of Lance (up to 0.8) that did not record, or wrongly, ",
+          "how many rows there are: write the dataset anew with a newer one");
     }
     if (!ids.insert(from.id()).second) return arrow::Status::Invalid("fragment ", from.id(), " occurs twice");
     fragments.push_back(std::move(*fragment));

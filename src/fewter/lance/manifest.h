@@ -50,6 +50,9 @@ struct DataFile {
   uint32_t minor_version = 0;
   /// 0 if unknown.
   uint64_t size = 0;
+
+  /// Older than version 2.0.
+  bool is_legacy() const { return major_version == 0 && minor_version < 3; }
 };
 
 enum class DeletionFileType : uint8_t { kArrowArray = 0, kBitmap = 1 };

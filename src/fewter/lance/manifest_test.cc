@@ -207,6 +207,8 @@ TEST(Manifest, WhatWeCannotReadIsNamed) {
   EXPECT_THAT(problem([](auto* m) { m->set_reader_feature_flags(uint64_t{1} << 63); }), HasSubstr("flags"));
   EXPECT_THAT(problem([](auto* m) { m->mutable_fragments(0)->add_overlays("overlay"); }),
               HasSubstr("fragment 3: has overlay files"));
+  EXPECT_THAT(problem([](auto* m) { m->mutable_fragments(0)->mutable_files(0)->set_file_major_version(0); }),
+              HasSubstr("how many rows there are"));
   EXPECT_THAT(problem([](auto* m) { m->mutable_fragments(0)->mutable_files(0)->set_base_id(0); }),
               HasSubstr("fragment 3: data file \"x.lance\" lies in another folder than the dataset, base path 0"));
   EXPECT_THAT(problem([](auto* m) {
