@@ -46,6 +46,10 @@ class Session:
         """The same of the data cache; of `cache` if there is none."""
         return self._session.data_stats()
 
+    def metrics(self) -> str:
+        """What the session counts, in Prometheus' text format (docs/metrics.md), for the /metrics of a server."""
+        return self._session.metrics()
+
     def flush(self) -> None:
         """Returns when what was inserted before is as safe as the tiers make it: on disk, sent, or given up."""
         self._session.flush()

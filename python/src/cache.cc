@@ -12,6 +12,9 @@
 #include "fewter/cache/registry/registry.h"
 #include "fewter/cache/tiered_backend.h"
 #include "fewter/dataset/session.h"
+#ifdef FEWTER_PYTHON_PROMETHEUS
+#include "fewter/prometheus/collector.h"
+#endif
 #include "handle.h"
 #include "python_backend.h"
 #include "stats.h"
@@ -29,6 +32,7 @@ CacheHandle OpenCache(const std::string& uri) {
 
 CacheHandle MakeTiers(const std::vector<const CacheHandle*>& handles) {
   std::vector<std::shared_ptr<CacheBackend>> tiers;
+  tiers.reserve(handles.size());
   for (const CacheHandle* handle : handles) tiers.push_back(handle->shared());
   if (tiers.empty()) Throw(arrow::Status::Invalid("a cache of no tiers"));
   return CacheHandle(MakeTieredBackend(std::move(tiers)));
@@ -45,6 +49,14 @@ void Flush(const SessionHandle& session) {
   });
 }
 
+std::string Metrics([[maybe_unused]] const SessionHandle& session) {
+#ifdef FEWTER_PYTHON_PROMETHEUS
+  return WithoutLock([&] { return PrometheusText(*session); });
+#else
+  Throw(arrow::Status::NotImplemented("this fewter was built without prometheus-cpp"));
+#endif
+}
+
 void Clear(const SessionHandle& session) {
   WithoutLock([&] {
     session->cache().backend()->Clear();
@@ -55,7 +67,7 @@ void Clear(const SessionHandle& session) {
 }  // namespace
 
 void BindCache(nb::module_& module) {
-  nb::class_<CacheHandle>(module, "Cache");
+  const nb::class_<CacheHandle> cache(module, "Cache");
   module.def("open_cache", &OpenCache, nb::arg("uri"));
   module.def(
       "python_cache",
@@ -69,6 +81,7 @@ void BindSession(nb::module_& module) {
       .def(nb::new_(&MakeSession), nb::arg("cache").none() = nb::none(), nb::arg("data_cache").none() = nb::none())
       .def("flush", &Flush)
       .def("clear", &Clear)
+      .def("metrics", &Metrics)
       .def("stats", [](const SessionHandle& session) { return StatsOf(*session->cache().backend()); })
       .def("data_stats", [](const SessionHandle& session) { return StatsOf(*session->data_cache().backend()); });
 }

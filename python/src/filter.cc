@@ -33,7 +33,7 @@ FilterHandle OfExpression(const nb::bytes& serialized) {
 }  // namespace
 
 void BindFilter(nb::module_& module) {
-  nb::class_<FilterHandle>(module, "Filter");
+  const nb::class_<FilterHandle> filter(module, "Filter");
   module.def("parse_filter", &Parse, nb::arg("condition"));
   module.def("expression_filter", &OfExpression, nb::arg("serialized"));
 }

@@ -26,6 +26,14 @@ def test_a_shared_session_reads_an_index_once(dataset, queries):
     assert session.stats()["entries"] == 0
 
 
+def test_metrics(dataset, queries):
+    session = fewter.Session("memory://")
+    fewter.open(dataset.uri, session=session).search(queries, nprobes=2)
+    lines = session.metrics().splitlines()
+    assert "fewter_search_queries_total 5" in lines
+    assert any(line.startswith("fewter_cache_hits_total{") for line in lines)
+
+
 SEARCH = """
 import sys, fewter
 table = fewter.open(sys.argv[1], cache=sys.argv[2])
