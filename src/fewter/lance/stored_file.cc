@@ -94,7 +94,9 @@ bool ReadWithoutWaiting(int descriptor, ByteRange range, uint8_t* to) {
 
 /// Bytes that are sure to differ from what a store sends, but for one in 256.
 void FillAtRandom(arrow::MutableBuffer* bytes) {
-  static thread_local std::mt19937_64 random{std::random_device{}()};
+  // Made anew, which costs nothing beside a request; each thread's own would be too large for a library that is loaded
+  // late, as Python does it (see EndMark).
+  std::mt19937_64 random{std::random_device{}()};
   uint8_t* at = bytes->mutable_data();
   for (int64_t left = bytes->size(); left > 0;) {
     const uint64_t word = random();
