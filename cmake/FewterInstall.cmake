@@ -9,13 +9,16 @@ set(FEWTER_ARROW_INSTALL_DIR "${CMAKE_INSTALL_LIBDIR}/fewter")
 set(FEWTER_ARROW_RPATH "$ORIGIN/fewter;${FEWTER_ARROW_LIBRARY_DIR}")
 set_target_properties(fewter PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON INSTALL_RPATH "${FEWTER_ARROW_RPATH}")
 
-if(FEWTER_PROMETHEUS)
-  set_target_properties(fewter_prometheus PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON
-    INSTALL_RPATH "$ORIGIN;${FEWTER_ARROW_LIBRARY_DIR}")
-  install(TARGETS fewter_prometheus EXPORT fewterTargets
-    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development
-    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
-else()
+# What lies beside libfewter, and is linked by who wants it.
+foreach(library fewter_substrait_library fewter_prometheus)
+  if(TARGET ${library})
+    set_target_properties(${library} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON INSTALL_RPATH "$ORIGIN;${FEWTER_ARROW_RPATH}")
+    install(TARGETS ${library} EXPORT fewterTargets
+      LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development
+      ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
+  endif()
+endforeach()
+if(NOT FEWTER_PROMETHEUS)
   set(prometheus_headers PATTERN "prometheus" EXCLUDE)
 endif()
 install(TARGETS fewter EXPORT fewterTargets
