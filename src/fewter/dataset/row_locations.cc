@@ -75,6 +75,7 @@ arrow::Result<std::shared_ptr<const RowLocations>> RowLocations::Read(const lanc
   if (!manifest.has_stable_row_ids()) return locations;
   locations->ids_are_addresses_ = false;
   std::vector<const lance::Fragment*> fragments;
+  fragments.reserve(manifest.fragments.size());
   for (const auto& fragment : manifest.fragments) fragments.push_back(&fragment);
   ARROW_ASSIGN_OR_RAISE(const auto ids,
                         ReadOfEach<std::vector<uint64_t>>(store, fragments, [&](const lance::Fragment& fragment) {
