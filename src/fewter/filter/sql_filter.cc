@@ -58,7 +58,9 @@ class Conversion {
         {"CoalesceExpr", &Conversion::CoalesceOf}, {"A_Indirection", &Conversion::Field},
     };
     if (!node.is_object() || node.size() != 1) return ArgumentError("filter: a part that is not supported");
-    const auto& [kind, content] = *node.items().begin();
+    const auto only = node.begin();
+    const std::string& kind = only.key();
+    const Json& content = only.value();
     const auto found = converters.find(kind);
     if (found == converters.end()) return sql_.ErrorAt(LocationOf(content), Describe(kind), " is not supported");
     if (++level_ > kMostLevels) return sql_.ErrorAt(LocationOf(content), "more than ", kMostLevels, " levels");
