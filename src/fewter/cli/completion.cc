@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 #include "fewter/cli/app_outline.h"
@@ -28,9 +29,14 @@ std::string ShellQuoted(const std::string& text) {
   return "'" + Replaced(text, "'", "'\\''") + "'";
 }
 
+std::vector<std::string> CommandNames(const CommandOutline& command) {
+  std::vector<std::string> names(command.commands.size());
+  std::transform(command.commands.begin(), command.commands.end(), names.begin(), std::mem_fn(&CLI::App::get_name));
+  return names;
+}
+
 std::vector<std::string> WordsOf(const CommandOutline& command) {
-  std::vector<std::string> words;
-  for (const CLI::App* below : command.commands) words.push_back(below->get_name());
+  std::vector<std::string> words = CommandNames(command);
   for (const CLI::Option* positional : command.positionals) {
     for (const std::string& choice : ChoicesOf(*positional)) words.push_back(choice);
   }
@@ -91,10 +97,8 @@ std::string FishCondition(const CommandOutline& command) {
         (seen.empty() ? "" : "; and ") + std::string("__fish_seen_subcommand_from ") + path.substr(0, path.find(' '));
   }
   if (command.commands.empty()) return seen;
-  std::vector<std::string> below;
-  for (const CLI::App* app : command.commands) below.push_back(app->get_name());
   return seen + (seen.empty() ? "" : "; and ") +
-         fmt::format("not __fish_seen_subcommand_from {}", fmt::join(below, " "));
+         fmt::format("not __fish_seen_subcommand_from {}", fmt::join(CommandNames(command), " "));
 }
 
 }  // namespace

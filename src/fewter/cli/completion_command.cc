@@ -11,19 +11,29 @@
 
 namespace fewter::cli {
 
+namespace {
+
+enum class Shell { kBash, kFish, kZsh };
+
+std::string ScriptFor(Shell shell, const CLI::App& app) {
+  if (shell == Shell::kBash) return BashCompletion(app);
+  return shell == Shell::kFish ? FishCompletion(app) : ZshCompletion(app);
+}
+
+}  // namespace
+
 void AddCompletionCommand(CLI::App* app, Action* action) {
-  using Make = std::string (*)(const CLI::App&);
-  auto make = std::make_shared<Make>();
+  auto shell = std::make_shared<Shell>();
   CLI::App* command =
       app->add_subcommand("completion", "Prints a script that completes commands and options in a shell");
-  AddChoice(command, "shell", make.get(),
-            std::map<std::string, Make>{{"bash", BashCompletion}, {"fish", FishCompletion}, {"zsh", ZshCompletion}},
+  AddChoice(command, "shell", shell.get(),
+            std::map<std::string, Shell>{{"bash", Shell::kBash}, {"fish", Shell::kFish}, {"zsh", Shell::kZsh}},
             "The shell")
       ->required();
   command->footer("Example: source <(fewter completion bash)");
   command->callback([=] {
     *action = [=] {
-      fmt::print("{}", (*make)(*app));
+      fmt::print("{}", ScriptFor(*shell, *app));
       return arrow::Status::OK();
     };
   });
