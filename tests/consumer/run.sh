@@ -21,7 +21,8 @@ done
 
 pc=$(dirname "$(find "$work/prefix" -name fewter.pc)")
 read -ra flags <<< "$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs fewter)"
-"${CXX:-c++}" -std=c++20 "$source_dir/tests/consumer/main.cc" "${flags[@]}" -Wl,-rpath,"$pc/.." -o "$work/with_pkg_config"
+"${CXX:-c++}" -std=c++20 "$source_dir/tests/consumer/main.cc" "${flags[@]}" -lfewter_substrait \
+  -Wl,-rpath,"$pc/.." -o "$work/with_pkg_config"
 "$work/with_pkg_config" "$source_dir/examples/packages.lance"
 
 cpack --config "$build_dir/CPackConfig.cmake" -B "$work/packages" -D CPACK_DEBIAN_COMPRESSION_TYPE=zstd > /dev/null
