@@ -1,6 +1,6 @@
 # The commands of the README. Everything they need is installed by scripts/setup.sh.
 
-.PHONY: build demo wheel test lint format bench bench-peers bench-s3 bench-rows crash old-releases clean
+.PHONY: build demo wheel docs test lint format bench bench-peers bench-s3 bench-rows crash old-releases clean
 
 build:
 	@scripts/setup.sh build
@@ -14,6 +14,12 @@ demo: build
 wheel:
 	@scripts/setup.sh test
 	@echo "built $$(scripts/python_wheel.sh)"
+
+# The documentation as a site, in build/site, with the reference of the C++ and the Python API.
+docs:
+	@scripts/setup.sh docs
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
+	@echo "built build/site/index.html"
 
 test:
 	@scripts/test.sh

@@ -2,6 +2,7 @@
 # Installs what is missing: Debian packages (as root or through sudo) and a Python environment in .venv.
 #   scripts/setup.sh build     what a build and the demo need
 #   scripts/setup.sh test      what the tests need, too
+#   scripts/setup.sh docs      what the documentation's site needs, alone
 set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:-build}
@@ -13,6 +14,8 @@ if [ "$purpose" = test ]; then
   packages+=(clang-16 libclang-rt-16-dev clang-format-16 clang-tidy-16 redis-server openssl dpkg-dev
     file)
 fi
+
+if [ "$purpose" = docs ]; then packages=(doxygen); fi
 
 missing=()
 for package in "${packages[@]}"; do

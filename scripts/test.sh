@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# All of the tests: the optimised build by g++; the Python package, of the same objects; by clang with ASan and UBSan, with a short run of every fuzzer; what has
-# threads under TSan. Format and clang-tidy are a stage of their own: make lint.
+# All of the tests: the optimised build by g++; the Python package, of the same objects; the build by clang with ASan and
+# UBSan, with a short run of every fuzzer; what has threads under TSan. Format and clang-tidy are a stage of their own: make
+# lint.
 #   scripts/test.sh [release] [python] [asan] [tsan] [lint]       all but lint if none is named
 set -euo pipefail
 cd "$(dirname "$0")/.."

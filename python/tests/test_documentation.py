@@ -1,4 +1,4 @@
-"""The programs in README.md and docs/python.md, run as they are printed, from the repository's root."""
+"""The programs in README.md and in pages of docs/, run as they are printed, from the repository's root."""
 
 import pathlib
 import re
@@ -10,11 +10,11 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
-def test_programs(page, tmp_path):
+@pytest.mark.parametrize(("page", "rows"), [("README.md", 5000), ("docs/python.md", 5000), ("docs/tutorial.md", 2000)])
+def test_programs(page, rows, tmp_path):
     programs = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
-    program = "\n".join([*programs, "assert table.count_rows() == 5000"])
-    for folder in ("/tmp/index-cache", "/var/cache/fewter"):
+    program = "\n".join([*programs, "assert fewter.open(table.uri, version=1).count_rows() == " + str(rows)])
+    for folder in ("/tmp/index-cache", "/var/cache/fewter", "/tmp/tutorial"):
         program = program.replace(folder, str(tmp_path / "cache"))
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
