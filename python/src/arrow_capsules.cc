@@ -1,5 +1,6 @@
 #include "arrow_capsules.h"
 
+#include <memory>
 #include <utility>
 
 #include <nanobind/nanobind.h>
@@ -39,10 +40,29 @@ nb::tuple ExportBatch(const BatchHandle& handle, const nb::object& /*requested_s
   return nb::make_tuple(CapsuleOf(std::move(schema), "arrow_schema"), CapsuleOf(std::move(array), "arrow_array"));
 }
 
+/// A reader as others take it over. They let it go with the interpreter's lock held or without it; its destructor may
+/// wait for threads that want the lock, as cache backends in Python do.
+class ReaderForOthers : public arrow::RecordBatchReader {
+ public:
+  explicit ReaderForOthers(std::shared_ptr<arrow::RecordBatchReader> reader) : reader_(std::move(reader)) {}
+  ~ReaderForOthers() override {
+    if (PyGILState_Check() == 0) return;
+    const nb::gil_scoped_release released;
+    reader_.reset();
+  }
+
+  std::shared_ptr<arrow::Schema> schema() const override { return reader_->schema(); }
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override { return reader_->ReadNext(batch); }
+
+ private:
+  std::shared_ptr<arrow::RecordBatchReader> reader_;
+};
+
 nb::capsule ExportReader(ReaderHandle& handle, const nb::object& /*requested_schema*/) {
   if (handle.reader == nullptr) Throw(arrow::Status::Invalid("the reader has been taken over already"));
+  auto reader = std::make_shared<ReaderForOthers>(std::exchange(handle.reader, nullptr));
   auto stream = std::make_unique<ArrowArrayStream>();
-  ThrowIfError(arrow::ExportRecordBatchReader(std::exchange(handle.reader, nullptr), stream.get()));
+  ThrowIfError(arrow::ExportRecordBatchReader(std::move(reader), stream.get()));
   return CapsuleOf(std::move(stream), "arrow_array_stream");
 }
 

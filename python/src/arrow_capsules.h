@@ -18,7 +18,7 @@ struct BatchHandle {
   std::shared_ptr<arrow::RecordBatch> batch;
 };
 
-/// May be read once.
+/// May be read once. One that nobody has read from has no threads at work, and waits for none at its end.
 struct ReaderHandle {
   std::shared_ptr<arrow::RecordBatchReader> reader;
 };

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -44,6 +45,17 @@ def test_entries_are_kept_as_bytes(dataset, queries):
     assert (tier["kind"], tier["state"], tier["faults"]) == ("python", "healthy", {})
     assert (tier["entries"], tier["bytes"]) == backend.size()
     assert second.prewarm().resident == {"python": 8}
+
+
+def test_a_scan_may_be_dropped_while_the_backend_is_asked(dataset):
+    class Slow(Dictionary):
+        def get(self, name):
+            time.sleep(0.05)
+            return super().get(name)
+
+    reader = fewter.open(dataset.uri, cache=Slow()).scan(batch_size=100)
+    assert reader.read_next_batch().num_rows == 100
+    del reader
 
 
 def test_names(dataset, queries):

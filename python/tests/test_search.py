@@ -270,7 +270,7 @@ def test_as_a_faiss_index(table, queries):
     assert distances.ravel().tolist() == found["_distance"].to_pylist()
     index.nprobe = 1
     few, few_ids = index.search(queries[:1], 1000)
-    assert (few_ids == -1).any() and np.isinf(few[few_ids == -1]).all() and (few_ids[0, 0] == ids[0, 0])
+    assert (few_ids == -1).any() and np.isinf(few[few_ids == -1]).all()
     _, again_ids = index.search(queries[:1], 1000, nprobe=8)
     assert (again_ids >= 0).sum() > (few_ids >= 0).sum()
     with pytest.raises(ValueError, match="two dimensions"):

@@ -18,6 +18,8 @@ class ReadAhead::Piece {
 
   void Run() {
     auto result = work_();
+    // What the work keeps alive goes before anybody learns that it is done, not with the task some time later.
+    work_ = nullptr;
     const std::lock_guard lock(mutex_);
     result_ = std::move(result);
     is_done_ = true;
@@ -31,7 +33,7 @@ class ReadAhead::Piece {
   }
 
  private:
-  const Work work_;
+  Work work_;
   std::atomic<bool> is_claimed_{false};
   std::mutex mutex_;
   std::condition_variable done_;
@@ -40,7 +42,9 @@ class ReadAhead::Piece {
 };
 
 ReadAhead::~ReadAhead() {
-  for (const auto& piece : pieces_) piece->Claim();
+  for (const auto& piece : pieces_) {
+    if (!piece->Claim()) (void)piece->Wait();
+  }
 }
 
 void ReadAhead::Add(Work work) {

@@ -24,7 +24,8 @@ class ReadAhead {
   using Work = std::function<arrow::Result<std::shared_ptr<arrow::RecordBatch>>()>;
 
   explicit ReadAhead(arrow::internal::Executor* executor) : executor_(executor) {}
-  /// What has not been begun never will be. What is under way is not waited for.
+  /// What has not been begun never will be. What is under way is waited for: a program that ends must not leave threads
+  /// at work.
   ~ReadAhead();
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;

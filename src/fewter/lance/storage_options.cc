@@ -156,10 +156,18 @@ arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> MakeFileSystem(const std::
 }
 
 /// The S3 library crashes at the program's end if nobody has shut it down. Arrow offers that but leaves it to the user;
-/// a program that has done so already loses nothing.
-void ShutDownAtExit() {
-  static const int registered = std::atexit([] { arrow::fs::EnsureFinalized(); });
-  static_cast<void>(registered);
+/// a program that has done so already loses nothing. Where the URI was refused the library may have been started or not,
+/// and what is started after this is registered is gone by the time that it is called: so it is registered once more
+/// where one was not.
+void ShutDownAtExit(bool was_refused) {
+  const auto shut_down = [] { arrow::fs::EnsureFinalized(); };
+  if (was_refused) {
+    static const int registered = std::atexit(shut_down);
+    static_cast<void>(registered);
+  } else {
+    static const int registered = std::atexit(shut_down);
+    static_cast<void>(registered);
+  }
 }
 
 std::optional<std::string> FromEnvironment(std::initializer_list<const char*> names) {
@@ -272,9 +280,8 @@ arrow::Result<OpenedFileSystem> OpenS3(const std::string& uri, StorageOptions st
   factory_options.emplace_back("retry_strategy",
                                std::shared_ptr<arrow::fs::S3RetryStrategy>(std::make_shared<NoRetries>()));
   auto made = MakeFileSystem(parameters.uri(), factory_options, &opened.root);
-  // Also if it failed, since looking for the bucket's region has started the library. But not if the URI was refused
-  // before that: what is started after this is registered would be gone by the time that this is called.
-  if (!made.status().IsInvalid()) ShutDownAtExit();
+  // Also if it failed, since looking for the bucket's region has started the library.
+  ShutDownAtExit(made.status().IsInvalid());
   ARROW_ASSIGN_OR_RAISE(opened.fs, std::move(made));
   return opened;
 }
