@@ -59,7 +59,8 @@ class Filters : public ::testing::TestWithParam<std::string> {
 
 TEST_P(Filters, TakeTheRowsThatPylanceTakes) {
   const auto dataset = Open();
-  for (const auto& answer : Answers()["filters"]) {
+  const nlohmann::json answers = Answers();
+  for (const auto& answer : answers["filters"]) {
     const std::string condition = answer["filter"];
     const auto ids = IdsOf(*dataset, Parse(condition));
     ASSERT_TRUE(ids.ok()) << condition << ": " << ids.status().ToString();
@@ -70,7 +71,8 @@ TEST_P(Filters, TakeTheRowsThatPylanceTakes) {
 
 TEST_P(Filters, SearchesFindTheSameRowsBeforeAndAfter) {
   const auto dataset = Open();
-  for (const auto& answer : Answers()["searches"]) {
+  const nlohmann::json answers = Answers();
+  for (const auto& answer : answers["searches"]) {
     SearchRequest request{.column = "vector", .query = answer["query"], .k = 10, .nprobes = 4};
     request.filter = Parse(answer["filter"]);
     EXPECT_EQ(IdsOf(dataset->Search(request).ValueOrDie()), answer["before"].get<Ids>()) << answer["filter"];
