@@ -406,9 +406,8 @@ arrow::Status NoManifests(const ObjectStore& store) {
     return arrow::Status::NotImplemented(store.name(), ": keeps its only manifest in _latest.manifest, as Lance ",
                                          "did before it had versions");
   }
-  return arrow::Status::KeyError(store.name(),
-                                 ": is not a Lance dataset: there is no such folder, or it has no manifests in ",
-                                 kVersionsFolder);
+  return arrow::Status::KeyError(
+      store.name(), ": is not a Lance dataset: there is no such folder, or it has no manifests in ", kVersionsFolder);
 }
 
 arrow::Result<ListedManifest> FindManifest(const ObjectStore& store, std::optional<uint64_t> version) {

@@ -156,9 +156,9 @@ arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> MakeFileSystem(const std::
 }
 
 /// The S3 library crashes at the program's end if nobody has shut it down. Arrow offers that but leaves it to the user;
-/// a program that has done so already loses nothing. Where the URI was refused the library may have been started or not,
-/// and what is started after this is registered is gone by the time that it is called: so it is registered once more
-/// where one was not.
+/// a program that has done so already loses nothing. Where the URI was refused the library may have been started or
+/// not, and what is started after this is registered is gone by the time that it is called: so it is registered once
+/// more where one was not.
 void ShutDownAtExit(bool was_refused) {
   const auto shut_down = [] { arrow::fs::EnsureFinalized(); };
   if (was_refused) {
