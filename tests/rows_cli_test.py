@@ -114,6 +114,18 @@ def test_rows_by_number(dataset):
     assert "28 rows" in message("scan", dataset.uri, "--rows", 28, code=2)
 
 
+def test_numbers_are_decimal_and_fit():
+    tenth = run("scan", DATASET, "--rows", "10", "--columns", "name").stdout
+    assert run("scan", DATASET, "--rows", "010", "--columns", "name").stdout == tenth
+    assert "not a whole number from 0 on" in message("scan", DATASET, "--rows", "0x1", code=2)
+    assert "too large a number" in message("head", DATASET, "-n", 99999999999999999999, code=2)
+    assert "not a whole number from 1 on" in message("count", DATASET, "--dataset-version", "0", code=2)
+
+
+def test_an_empty_filter_is_a_mistake():
+    assert "for all rows leave it out" in message("count", DATASET, "--filter", "", code=2)
+
+
 def test_head(dataset):
     assert lines(run("head", dataset.uri, "-n", 3, "--json")) == lines(run("scan", dataset.uri, "--rows", "0,1,2"))
     assert len(lines(run("head", dataset.uri, "--json"))) == 10

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <limits>
 #include <memory>
 #include <utility>
 
 #include "fewter/cli/commands.h"
+#include "fewter/cli/decimal_number.h"
 #include "fewter/cli/output_file.h"
 #include "fewter/cli/row_sink.h"
 #include "fewter/cli/rows_choice.h"
@@ -70,9 +70,7 @@ void AddHeadCommand(CLI::App* app, Action* action) {
   auto options = std::make_shared<HeadOptions>();
   CLI::App* command = app->add_subcommand("head", "Shows the first rows of a dataset");
   AddRowsOptions(command, &options->rows);
-  command->add_option("-n", options->count, "How many rows")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
+  command->add_option("-n", options->count, "How many rows")->capture_default_str()->transform(DecimalNumber(0));
   command->add_flag("--json", options->json, "Print one JSON object a row");
   command->footer("Example: fewter head examples/packages.lance -n 5 --columns name");
   command->callback([=] { *action = [options] { return RunHead(*options); }; });

@@ -15,6 +15,7 @@
 #include "fewter/cli/cache_choice.h"
 #include "fewter/cli/choice_option.h"
 #include "fewter/cli/commands.h"
+#include "fewter/cli/decimal_number.h"
 #include "fewter/cli/json_text.h"
 #include "fewter/cli/npy.h"
 #include "fewter/cli/rows_choice.h"
@@ -148,8 +149,7 @@ void AddQueryCommand(CLI::App* app, Action* action) {
       ->needs(filter);
   auto* query = command->add_option_group("query", "What to look for");
   query->add_option("--vector", options->vector_file, "A .npy file of one vector or a matrix of them");
-  query->add_option("--row", options->row, "The vector of this row of the dataset")
-      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
+  query->add_option("--row", options->row, "The vector of this row of the dataset")->transform(DecimalNumber(0));
   query->require_option(1);
   command->add_option("-k", options->request.k, "How many rows to return")
       ->capture_default_str()

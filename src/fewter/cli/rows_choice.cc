@@ -18,7 +18,11 @@ void AddRowsOptions(CLI::App* command, RowsChoice* choice) {
 }
 
 CLI::Option* AddFilterOption(CLI::App* command, std::string* filter) {
-  return command->add_option("--filter", *filter, "Only rows for which this is true, as in SQL behind WHERE");
+  const auto check = [](const std::string& text) {
+    return std::string(text.empty() ? "is empty; for all rows leave it out" : "");
+  };
+  return command->add_option("--filter", *filter, "Only rows for which this is true, as in SQL behind WHERE")
+      ->check(CLI::Validator(check, "", "condition"));
 }
 
 arrow::Result<std::shared_ptr<const Filter>> ReadFilter(const std::string& filter) {

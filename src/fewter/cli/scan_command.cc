@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +13,7 @@
 
 #include "fewter/cli/choice_option.h"
 #include "fewter/cli/commands.h"
+#include "fewter/cli/decimal_number.h"
 #include "fewter/cli/output_file.h"
 #include "fewter/cli/row_sink.h"
 #include "fewter/cli/rows_choice.h"
@@ -148,7 +148,7 @@ void AddScanCommand(CLI::App* app, Action* action) {
       ->add_option("--rows", options->numbers, "Only the rows with these numbers, separated by commas, in this order")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()))
+      ->transform(DecimalNumber(0))
       ->excludes("--filter");
   command->add_option("-o,--output", options->output,
                       "FILE.arrow, FILE.parquet or FILE.jsonl [JSON lines on standard output]");

@@ -4,10 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <limits>
 #include <utility>
 
 #include "fewter/cli/cache_choice.h"
+#include "fewter/cli/decimal_number.h"
 #include "fewter/util/argument_error.h"
 
 namespace fewter::cli {
@@ -50,7 +50,7 @@ void AddStoreOptions(CLI::App* command, StoreChoice* choice) {
       ->take_all()
       ->expected(1);
   command->add_option("--dataset-version", choice->version, "The version to open [latest]")
-      ->check(CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max()));
+      ->transform(DecimalNumber(1));
   command
       ->add_option("--data-cache", choice->data_cache,
                    "A cache of its own for pages of remote data files, as --cache [the same cache]")
