@@ -15,14 +15,16 @@ CLI::Option* AddChoice(CLI::App* command, const std::string& name, Value* value,
                        const std::string& description) {
   std::string names;
   for (const auto& [choice, unused] : choices) names += (names.empty() ? "" : "|") + choice;
-  const auto choose = [name, value, choices = std::move(choices), names](const std::string& text) {
+  const auto choose = [name, value, choices = std::move(choices), names](const CLI::results_t& texts) {
+    const std::string& text = texts.front();
     std::string lower = text;
     std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
     const auto found = choices.find(lower);
     if (found == choices.end()) throw CLI::ValidationError(name, "'" + text + "' is none of " + names);
     *value = found->second;
+    return true;
   };
-  return command->add_option_function<std::string>(name, choose, description)->type_name(names);
+  return command->add_option(name, CLI::callback_t(choose), description)->type_name(names);
 }
 
 }  // namespace fewter::cli
