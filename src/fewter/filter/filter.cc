@@ -50,6 +50,7 @@ arrow::Result<std::string> IdentityOf(const Expression& expression) {
     const Expression::Call* call = part.call();
     if (call == nullptr) return part;
     std::vector<Expression> arguments;
+    arguments.reserve(call->arguments.size());
     for (const Expression& argument : call->arguments) arguments.push_back(self(self, argument));
     return arrow::compute::call(call->function_name, std::move(arguments), call->options);
   };
