@@ -228,7 +228,7 @@ std::string WithBackslashes(const std::string& pattern, char escape) {
 
 }  // namespace
 
-Result CallSqlFunction(const std::string& name, std::vector<SqlValue> arguments) {
+Result CallSqlFunction(const std::string& name, const std::vector<SqlValue>& arguments) {
   const auto found = Functions().find(name);
   if (found == Functions().end()) return ArgumentError("the function ", name, " is not supported");
   const SqlFunction& function = found->second;

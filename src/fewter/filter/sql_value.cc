@@ -228,9 +228,8 @@ std::optional<SqlValue> CoerceLiteral(const SqlValue& literal, const Types& type
       // Of more digits than the column has: it is compared as it is.
       return Literal(fitting.ok() ? fitting->scalar() : exact);
     }
-  } else if (!from_text && type->id() != Type::FIXED_SIZE_BINARY && CommonType(literal.type, type) == nullptr) {
-    return std::nullopt;
-  } else if (arrow::is_date(type->id()) && literal.type->id() == Type::TIMESTAMP) {
+  } else if ((!from_text && type->id() != Type::FIXED_SIZE_BINARY && CommonType(literal.type, type) == nullptr) ||
+             (arrow::is_date(type->id()) && literal.type->id() == Type::TIMESTAMP)) {
     return std::nullopt;
   }
   auto converted = Cast(literal, type);
