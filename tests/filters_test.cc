@@ -28,19 +28,6 @@ std::shared_ptr<const Filter> Parse(const std::string& condition) {
   return ParseFilter(condition).ValueOrDie();
 }
 
-arrow::Result<Ids> IdsOf(const Dataset& dataset, const std::shared_ptr<const Filter>& filter,
-                         uint64_t batch_size = 97) {
-  ARROW_ASSIGN_OR_RAISE(const auto reader,
-                        dataset.Scan({.columns = {"_rowid"}, .filter = filter, .batch_size = batch_size}));
-  Ids ids;
-  while (true) {
-    ARROW_ASSIGN_OR_RAISE(const auto batch, reader->Next());
-    if (batch == nullptr) return ids;
-    const auto& column = static_cast<const arrow::UInt64Array&>(*batch->column(0));
-    ids.insert(ids.end(), column.raw_values(), column.raw_values() + column.length());
-  }
-}
-
 Ids IdsOf(const SearchResult& result) {
   Ids ids;
   for (const auto& row : result.rows) ids.push_back(row.row_id);
@@ -62,7 +49,7 @@ TEST_P(Filters, TakeTheRowsThatPylanceTakes) {
   const nlohmann::json answers = Answers();
   for (const auto& answer : answers["filters"]) {
     const std::string condition = answer["filter"];
-    const auto ids = IdsOf(*dataset, Parse(condition));
+    const auto ids = testing::IdsOfScan(*dataset, Parse(condition));
     ASSERT_TRUE(ids.ok()) << condition << ": " << ids.status().ToString();
     EXPECT_EQ(*ids, answer["ids"].get<Ids>()) << condition;
     EXPECT_EQ(dataset->CountRows(Parse(condition)).ValueOrDie(), answer["ids"].size()) << condition;
@@ -87,7 +74,7 @@ TEST_P(Filters, SearchesFindTheSameRowsBeforeAndAfter) {
 TEST_P(Filters, JoinOtherLimitsOfASearch) {
   const auto dataset = Open();
   const auto filter = Parse("u8 < 128");
-  const Ids allowed = IdsOf(*dataset, filter).ValueOrDie();
+  const Ids allowed = testing::IdsOfScan(*dataset, filter).ValueOrDie();
   ASSERT_GT(allowed.size(), 20u);
   SearchRequest request{.column = "vector", .query = std::vector<float>(8, 0.5F), .k = 1000, .nprobes = 4};
   request.filter = filter;
@@ -128,16 +115,16 @@ TEST_P(Filters, ColumnsOfTheFilterNeedNotBeReturned) {
 TEST_P(Filters, WithoutOneAllRowsAreCounted) {
   const auto dataset = Open();
   EXPECT_EQ(dataset->CountRows().ValueOrDie(), dataset->RowIds().ValueOrDie().size());
-  EXPECT_EQ(IdsOf(*dataset, Parse("true")).ValueOrDie(), dataset->RowIds().ValueOrDie());
-  EXPECT_TRUE(IdsOf(*dataset, Parse("i8 = 1 AND NULL")).ValueOrDie().empty());
+  EXPECT_EQ(testing::IdsOfScan(*dataset, Parse("true")).ValueOrDie(), dataset->RowIds().ValueOrDie());
+  EXPECT_TRUE(testing::IdsOfScan(*dataset, Parse("i8 = 1 AND NULL")).ValueOrDie().empty());
 }
 
 TEST_P(Filters, KnowIdsAndAddressesOfRows) {
   const auto dataset = Open();
   const Ids all = dataset->RowIds().ValueOrDie();
-  EXPECT_EQ(IdsOf(*dataset, Parse("_rowid = " + std::to_string(all[40]))).ValueOrDie(), Ids{all[40]});
+  EXPECT_EQ(testing::IdsOfScan(*dataset, Parse("_rowid = " + std::to_string(all[40]))).ValueOrDie(), Ids{all[40]});
   const auto second = dataset->manifest().fragments.at(1).id << 32;
-  const auto in_first = IdsOf(*dataset, Parse("_rowaddr < " + std::to_string(second))).ValueOrDie();
+  const auto in_first = testing::IdsOfScan(*dataset, Parse("_rowaddr < " + std::to_string(second))).ValueOrDie();
   EXPECT_EQ(in_first, Ids(all.begin(),
                           all.begin() + static_cast<std::ptrdiff_t>(dataset->manifest().fragments.at(0).live_rows())));
 }
@@ -145,7 +132,7 @@ TEST_P(Filters, KnowIdsAndAddressesOfRows) {
 TEST_P(Filters, AreEvaluatedOnceAndKept) {
   const auto session = Session::Make();
   const auto filter = Parse("i32 > 5 AND title LIKE 'a%'");
-  const Ids ids = IdsOf(*Open(session), filter).ValueOrDie();
+  const Ids ids = testing::IdsOfScan(*Open(session), filter).ValueOrDie();
   // Opened again, as another process with the same cache would.
   const auto again = Open(session);
   const auto before = again->io_stats()[lance::IoKind::kData];

@@ -5,6 +5,10 @@
 #include <fstream>
 #include <iostream>
 #include <sstream>
+#include <utility>
+
+#include <arrow/array/array_primitive.h>
+#include <arrow/record_batch.h>
 
 namespace fewter::testing {
 
@@ -37,6 +41,19 @@ std::string ReadFile(const std::filesystem::path& path) {
 void WriteFile(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+arrow::Result<std::vector<uint64_t>> IdsOfScan(const Dataset& dataset, std::shared_ptr<const Filter> filter,
+                                               uint64_t batch_size) {
+  ARROW_ASSIGN_OR_RAISE(const auto reader,
+                        dataset.Scan({.columns = {"_rowid"}, .filter = std::move(filter), .batch_size = batch_size}));
+  std::vector<uint64_t> ids;
+  while (true) {
+    ARROW_ASSIGN_OR_RAISE(const auto batch, reader->Next());
+    if (batch == nullptr) return ids;
+    const auto& column = static_cast<const arrow::UInt64Array&>(*batch->column(0));
+    ids.insert(ids.end(), column.raw_values(), column.raw_values() + column.length());
+  }
 }
 
 TemporaryFolder::TemporaryFolder() {

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "fewter/dataset/dataset.h"
 
 namespace fewter::testing {
 
@@ -15,6 +19,10 @@ std::vector<std::string> CasesIn(const std::filesystem::path& folder);
 
 std::string ReadFile(const std::filesystem::path& path);
 void WriteFile(const std::filesystem::path& path, const std::string& bytes);
+
+/// The ids of the rows that a scan with a filter gives.
+arrow::Result<std::vector<uint64_t>> IdsOfScan(const Dataset& dataset, std::shared_ptr<const Filter> filter,
+                                               uint64_t batch_size = 97);
 
 /// A folder that is removed, with all in it, at the end of the scope.
 class TemporaryFolder {

@@ -43,14 +43,7 @@ std::string BytesOf(const nlohmann::json& answer) {
 
 arrow::Result<Ids> IdsOf(const Dataset& dataset, const std::string& message) {
   ARROW_ASSIGN_OR_RAISE(auto filter, ReadSubstraitFilter(*arrow::Buffer::FromString(message)));
-  ARROW_ASSIGN_OR_RAISE(const auto reader, dataset.Scan({.columns = {"_rowid"}, .filter = std::move(filter)}));
-  Ids ids;
-  while (true) {
-    ARROW_ASSIGN_OR_RAISE(const auto batch, reader->Next());
-    if (batch == nullptr) return ids;
-    const auto& column = static_cast<const arrow::UInt64Array&>(*batch->column(0));
-    ids.insert(ids.end(), column.raw_values(), column.raw_values() + column.length());
-  }
+  return testing::IdsOfScan(dataset, std::move(filter));
 }
 
 TEST_P(Substrait, FiltersTakeTheRowsThatPyarrowTakes) {

@@ -8,17 +8,17 @@ process of its own, which is asked for one step after another.
 
 import argparse
 import dataclasses
-import json
 import pathlib
 import shutil
-import subprocess
 import sys
 
 import lance
 import numpy as np
 import pyarrow as pa
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tests"))
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests")]
+from engine import Engine  # noqa: E402
 import s3_proxy  # noqa: E402
 
 ROWS, DIMENSION, PARTITIONS = 20_000, 64, 64
@@ -47,20 +47,6 @@ def make_table(folder, index):
         dataset = lance.write_dataset(table, place)
         dataset.create_index("vector", index, num_partitions=PARTITIONS, **INDEXES[index])
     return place
-
-
-class Engine:
-    def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 @dataclasses.dataclass

@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from measure import ALL, FRAGMENT, ROWS, Engine, make_dataset
+from measure import ALL, FRAGMENT, ROWS, make_dataset, opened
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tests"))
 import s3_proxy  # noqa: E402
@@ -43,7 +43,7 @@ def main():
     for version in arguments.versions.split(","):
         uri = s3.put(make_dataset(arguments.work, version, None), f"rows_{version}")
         options = [f"{name}={value}" for name, value in s3.storage_options().items()]
-        engines = [Engine(command + [uri, *options])
+        engines = [opened(command + [uri, *options])
                    for command in ([arguments.steps_binary], [sys.executable, str(script)])]
         for step, line in steps.items():
             cells = []

@@ -7,15 +7,16 @@ shown is the median of the rounds, a round of takes being itself the median of m
 """
 
 import argparse
-import json
 import pathlib
 import statistics
-import subprocess
 import sys
 
 import lance
 import numpy as np
 import pyarrow as pa
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from engine import Engine  # noqa: E402
 
 ROWS, FRAGMENT = 1_000_000, 250_000
 ALL = "number,value,text"
@@ -56,19 +57,10 @@ def write_ids(folder):
     return files
 
 
-class Engine:
-    def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.ask("open")
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
+def opened(command):
+    engine = Engine(command)
+    engine.ask("open")
+    return engine
 
 
 def measure(engines, line, rounds):
@@ -100,7 +92,7 @@ def main():
     for version in arguments.versions.split(","):
         place = str(make_dataset(arguments.work, version, arguments.texts))
         commands = {"pylance": [sys.executable, str(script), place], "fewter": [arguments.steps_binary, place]}
-        settings = [{name: Engine(prefix + command) for name, command in commands.items()}
+        settings = [{name: opened(prefix + command) for name, command in commands.items()}
                     for prefix in ([], ["taskset", "-c", "1"])]
         for step, (count, columns) in STEPS.items():
             if arguments.steps not in step:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,5 +21,14 @@ arrow::Result<std::vector<std::string>> NamesOf(const arrow::FieldRef& reference
 
 /// The opposite.
 arrow::FieldRef ReferenceOf(const std::vector<std::string>& names);
+
+/// The expression with what `replace` makes of each reference in its place; the first error that it gives, if any.
+using ReplaceReference = std::function<arrow::Result<arrow::compute::Expression>(const arrow::FieldRef&)>;
+arrow::Result<arrow::compute::Expression> ReplaceReferences(const arrow::compute::Expression& expression,
+                                                            const ReplaceReference& replace);
+
+/// The expression with every reference by name, where it may be by place. Errors as of NamesOf.
+arrow::Result<arrow::compute::Expression> WithNames(const arrow::compute::Expression& expression,
+                                                    const arrow::Schema& table);
 
 }  // namespace fewter

@@ -11,21 +11,6 @@ namespace {
 
 using arrow::compute::Expression;
 
-/// The expression with every reference by name.
-arrow::Result<Expression> WithNames(const Expression& expression, const arrow::Schema& table) {
-  if (const arrow::FieldRef* reference = expression.field_ref()) {
-    ARROW_ASSIGN_OR_RAISE(const auto names, NamesOf(*reference, table));
-    return arrow::compute::field_ref(ReferenceOf(names));
-  }
-  const Expression::Call* call = expression.call();
-  if (call == nullptr) return expression;
-  std::vector<Expression> arguments;
-  for (const Expression& argument : call->arguments) {
-    ARROW_ASSIGN_OR_RAISE(arguments.emplace_back(), WithNames(argument, table));
-  }
-  return arrow::compute::call(call->function_name, std::move(arguments), call->options);
-}
-
 class ExpressionFilter final : public Filter {
  public:
   ExpressionFilter(std::string identity, Expression expression)
@@ -45,16 +30,10 @@ arrow::Result<std::string> IdentityOf(const Expression& expression) {
     identity += reference.ToString() + " ";
   }
   // References are in there by their texts, in order; the rest as Arrow serialises it, which it does for names only.
-  const auto anonymous = [](const auto& self, const Expression& part) -> Expression {
-    if (part.field_ref() != nullptr) return arrow::compute::field_ref("");
-    const Expression::Call* call = part.call();
-    if (call == nullptr) return part;
-    std::vector<Expression> arguments;
-    arguments.reserve(call->arguments.size());
-    for (const Expression& argument : call->arguments) arguments.push_back(self(self, argument));
-    return arrow::compute::call(call->function_name, std::move(arguments), call->options);
-  };
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, arrow::compute::Serialize(anonymous(anonymous, expression)));
+  ARROW_ASSIGN_OR_RAISE(const auto anonymous, ReplaceReferences(expression, [](const arrow::FieldRef&) {
+                          return arrow::compute::field_ref("");
+                        }));
+  ARROW_ASSIGN_OR_RAISE(const auto bytes, arrow::compute::Serialize(anonymous));
   return identity + bytes->ToString();
 }
 
@@ -77,6 +56,24 @@ arrow::Result<std::vector<std::string>> NamesOf(const arrow::FieldRef& reference
 arrow::FieldRef ReferenceOf(const std::vector<std::string>& names) {
   std::vector<arrow::FieldRef> parts(names.begin(), names.end());
   return parts.size() == 1 ? std::move(parts.front()) : arrow::FieldRef(std::move(parts));
+}
+
+arrow::Result<Expression> ReplaceReferences(const Expression& expression, const ReplaceReference& replace) {
+  if (const arrow::FieldRef* reference = expression.field_ref()) return replace(*reference);
+  const Expression::Call* call = expression.call();
+  if (call == nullptr) return expression;
+  std::vector<Expression> arguments;
+  for (const Expression& argument : call->arguments) {
+    ARROW_ASSIGN_OR_RAISE(arguments.emplace_back(), ReplaceReferences(argument, replace));
+  }
+  return arrow::compute::call(call->function_name, std::move(arguments), call->options);
+}
+
+arrow::Result<Expression> WithNames(const Expression& expression, const arrow::Schema& table) {
+  return ReplaceReferences(expression, [&](const arrow::FieldRef& reference) -> arrow::Result<Expression> {
+    ARROW_ASSIGN_OR_RAISE(const auto names, NamesOf(reference, table));
+    return arrow::compute::field_ref(ReferenceOf(names));
+  });
 }
 
 arrow::Result<std::shared_ptr<const Filter>> MakeFilter(Expression expression) {

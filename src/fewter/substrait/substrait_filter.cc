@@ -1,9 +1,7 @@
 #include "fewter/substrait/substrait_filter.h"
 
-#include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <arrow/engine/substrait/relation.h>
 #include <arrow/engine/substrait/serde.h>
@@ -14,27 +12,6 @@
 
 namespace fewter {
 
-namespace {
-
-using arrow::compute::Expression;
-
-/// The message refers to columns by their places in its own schema.
-arrow::Result<Expression> WithNames(const Expression& expression, const arrow::Schema& schema) {
-  if (const arrow::FieldRef* reference = expression.field_ref()) {
-    ARROW_ASSIGN_OR_RAISE(const auto names, NamesOf(*reference, schema));
-    return arrow::compute::field_ref(ReferenceOf(names));
-  }
-  const Expression::Call* call = expression.call();
-  if (call == nullptr) return expression;
-  std::vector<Expression> arguments;
-  for (const Expression& argument : call->arguments) {
-    ARROW_ASSIGN_OR_RAISE(arguments.emplace_back(), WithNames(argument, schema));
-  }
-  return arrow::compute::call(call->function_name, std::move(arguments), call->options);
-}
-
-}  // namespace
-
 arrow::Result<std::shared_ptr<const Filter>> ReadSubstraitFilter(const arrow::Buffer& message) {
   ARROW_RETURN_NOT_OK(EnsureComputeFunctions());
   ARROW_RETURN_NOT_OK(CheckDecimals(std::string_view(message)));
@@ -43,6 +20,7 @@ arrow::Result<std::shared_ptr<const Filter>> ReadSubstraitFilter(const arrow::Bu
   if (read->named_expressions.size() != 1) {
     return ArgumentError("a filter in Substrait is one expression, not ", read->named_expressions.size());
   }
+  // The message refers to columns by their places in its own schema.
   ARROW_ASSIGN_OR_RAISE(auto expression, WithNames(read->named_expressions.front().expression, *read->schema));
   return MakeFilter(std::move(expression));
 }
