@@ -112,6 +112,23 @@ TEST_P(Filters, ColumnsOfTheFilterNeedNotBeReturned) {
             static_cast<int64_t>(rows));
 }
 
+TEST_P(Filters, LookAtFragmentsAsTheirRowsAreAskedFor) {
+  // Nearly all rows, of which the first batch is a few.
+  const ScanRequest request{.columns = {"i16"}, .filter = Parse("i32 > -5000"), .batch_size = 5};
+  const auto all = Open();
+  EXPECT_GT(all->Scan(request).ValueOrDie()->ToTable().ValueOrDie()->num_rows(), 400);
+  const auto few = Open();
+  EXPECT_EQ(few->Scan(request).ValueOrDie()->Next().ValueOrDie()->num_rows(), 5);
+  EXPECT_LT(few->io_stats()[lance::IoKind::kData].requests, all->io_stats()[lance::IoKind::kData].requests / 2);
+  // None, for which all have to be looked at; and what has no value only far behind.
+  EXPECT_EQ(few->Scan({.filter = Parse("i32 > 5000")}).ValueOrDie()->Next().ValueOrDie(), nullptr);
+  const auto last =
+      "1 / (CAST(_rowaddr AS BIGINT) - " + std::to_string(few->manifest().fragments.back().id << 32) + ") = 0";
+  const auto reader = few->Scan({.filter = Parse(last)}).ValueOrDie();
+  EXPECT_GT(reader->Next().ValueOrDie()->num_rows(), 0);
+  EXPECT_TRUE(IsArgumentError(reader->ToTable().status()));
+}
+
 TEST_P(Filters, WithoutOneAllRowsAreCounted) {
   const auto dataset = Open();
   EXPECT_EQ(dataset->CountRows().ValueOrDie(), dataset->RowIds().ValueOrDie().size());

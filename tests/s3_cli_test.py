@@ -143,6 +143,41 @@ def test_a_table_of_20000_rows(s3, tmp_path):
     assert requests == []
 
 
+def test_filters_over_several_fragments(s3, tmp_path):
+    rng = np.random.default_rng(7)
+    rows = 8_000
+    vectors = rng.normal(size=(rows, 16)).astype(np.float32)
+    table = pa.table({"title": [f"the title of row {i}" for i in range(rows)], "number": range(rows), "price": rng.random(rows),
+                      "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), 16)})
+    dataset = lance.write_dataset(table, tmp_path / "table.lance", max_rows_per_file=rows // 8)
+    dataset.create_index("vector", "IVF_FLAT", num_partitions=4)
+    dataset.delete("number % 1000 = 3")
+    uri = s3.put(tmp_path / "table.lance", "filtered")
+    vector = one_query(tmp_path / "q.npy", vectors[5])
+    condition = "price < 0.02 AND title LIKE '%7%'"
+    expected = dataset.to_table(columns=["title", "number"], filter=condition).to_pylist()
+    assert len(expected) > 20
+    s3.proxy.delay = 0.1
+    # Deletions, ends of data files and pages of two columns, those of all fragments together.
+    for command in (["count"], ["scan", "--columns", "title,number"]):
+        done = run(command[0], uri, *command[1:], "--filter", condition, *options(s3))
+        answer = [json.loads(line) for line in done.stdout.splitlines()]
+        assert answer == ([len(expected)] if command[0] == "count" else expected)
+        requests = s3.proxy.take()
+        assert len(requests) <= 2 + 3 * 8 and s3_proxy.rounds(requests) <= 2 + 3
+    nearest = {"column": "vector", "q": vectors[5], "k": 10, "nprobes": 4}
+    common = ["--nprobes", 4, "-k", 10, "--filter", condition, "--cache", f"{tmp_path}/cache"]
+    for after in ([], ["--filter-after"]):
+        ids = dataset.to_table(nearest=nearest, filter=condition, prefilter=not after, with_row_id=True)["_rowid"].to_pylist()
+        answers, _, requests = query(s3, uri, *common, *after, vector=vector)
+        assert {row["_rowid"] for row in answers[0]["rows"]} == set(ids)
+        assert len(requests) <= 2 + 3 * 8 + 2 and s3_proxy.rounds(requests) <= 2 + 3 + 1
+        _, _, requests = query(s3, uri, *common, *after, vector=vector)
+        assert [request.is_listing for request in requests] == [True]
+        answers, _, requests = query(s3, uri, *common, *after, "--dataset-version", dataset.version, vector=vector)
+        assert {row["_rowid"] for row in answers[0]["rows"]} == set(ids) and requests == []
+
+
 def test_index_files_too_large_to_be_read_whole(s3, tmp_path):
     vectors = np.random.default_rng(7).normal(size=(20_000, 128)).astype(np.float32)
     table = pa.table({"vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), 128)})

@@ -34,6 +34,7 @@ namespace fewter {
 
 class BoundFilter;
 class FilteredRows;
+class FragmentFilter;
 class RowLocations;
 class RowReader;
 class TakenRows;
@@ -204,6 +205,9 @@ class Dataset {
   /// the table calls them now, and null where they were added later. Blobs are presented by what says where they lie,
   /// as Lance does.
   ///
+  /// With a filter, fragments are looked at as the rows are asked for, a few ahead; a row that it has no value for is
+  /// an error of the reader.
+  ///
   /// KeyError for a column that the table does not have; NotImplemented, naming it, for one that is not read: of a type
   /// that is not, or in data files of before version 2.0.
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(const ScanRequest& request = {}) const;
@@ -251,6 +255,7 @@ class Dataset {
   arrow::Result<std::shared_ptr<const RowLocations>> GetRowLocations() const;
   std::shared_ptr<RowReader> GetRowReader() const;
   arrow::Result<BoundFilter> Bind(const Filter& filter) const;
+  FragmentFilter GetFragmentFilter() const;
   /// What a filter takes of each of some fragments.
   arrow::Result<std::vector<std::shared_ptr<const TakenRows>>> TakenOfEach(
       const Filter& filter, const std::vector<const lance::Fragment*>& fragments) const;

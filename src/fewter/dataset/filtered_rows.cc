@@ -45,9 +45,10 @@ arrow::Result<std::shared_ptr<const FilteredRows>> FilteredRows::Make(
     const lance::ObjectStore& store, const lance::Manifest& manifest, std::span<const lance::Fragment* const> fragments,
     const std::vector<std::shared_ptr<const TakenRows>>& taken) {
   auto made = std::make_shared<FilteredRows>();
-  for (size_t i = 0; i < fragments.size(); ++i) made->fragments_[fragments[i]->id] = taken[i];
-  // A node of the table, and where it hangs.
-  made->bytes_ = static_cast<int64_t>(sizeof(FilteredRows) + fragments.size() * 6 * sizeof(void*));
+  std::vector<std::pair<uint64_t, std::shared_ptr<const TakenRows>>> of_each;
+  for (size_t i = 0; i < fragments.size(); ++i) of_each.emplace_back(fragments[i]->id, taken[i]);
+  made->bytes_ = static_cast<int64_t>(sizeof(FilteredRows) + of_each.size() * sizeof(of_each.front()));
+  made->fragments_ = FragmentTable(std::move(of_each));
   if (!manifest.has_stable_row_ids()) return made;
   std::vector<uint64_t> ids;
   for (size_t i = 0; i < fragments.size(); ++i) {
@@ -76,7 +77,7 @@ TakenRowsKey FragmentFilter::KeyOf(const BoundFilter& filter, const lance::Fragm
           .physical_rows = fragment.physical_rows,
           .deletion_file =
               fragment.deletion_file ? lance::DeletionFilePath(fragment.id, *fragment.deletion_file) : std::string(),
-          .data = DataOf(manifest_, fragment, *filter.columns()),
+          .data = DataOf(*manifest_, fragment, *filter.columns()),
           .filter = filter.canonical_bytes()};
 }
 
@@ -137,8 +138,8 @@ std::vector<arrow::Result<std::shared_ptr<const TakenRows>>> FragmentFilter::Loa
 arrow::Status FragmentFilter::Begin(const BoundFilter& filter, Work* work) const {
   const lance::Fragment& fragment = *work->fragment;
   ARROW_ASSIGN_OR_RAISE(work->deleted, rows_->DeletedOffsets(fragment));
-  if (manifest_.has_stable_row_ids() && filter.columns()->GetFieldIndex(RowReader::kRowId) >= 0) {
-    ARROW_ASSIGN_OR_RAISE(work->row_ids, RowIdsOfFragment(store_, manifest_, fragment));
+  if (manifest_->has_stable_row_ids() && filter.columns()->GetFieldIndex(RowReader::kRowId) >= 0) {
+    ARROW_ASSIGN_OR_RAISE(work->row_ids, RowIdsOfFragment(*store_, *manifest_, fragment));
   }
   ARROW_ASSIGN_OR_RAISE(work->taken, arrow::AllocateEmptyBitmap(static_cast<int64_t>(fragment.physical_rows)));
   return arrow::Status::OK();
@@ -173,8 +174,8 @@ arrow::Status FragmentFilter::EvaluatePiece(const BoundFilter& filter, size_t pi
 }
 
 void FragmentFilter::RunTogether(size_t count, const std::function<void(size_t)>& work) const {
-  if (store_.is_remote()) return store_.RunTogether(count, work);
-  RunSideBySide(executor_, count, work);
+  if (is_remote()) return store_->RunTogether(count, work);
+  RunSideBySide(cpu_executor_, count, work);
 }
 
 }  // namespace fewter

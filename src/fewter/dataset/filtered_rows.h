@@ -6,12 +6,13 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <arrow/result.h>
 
 #include "fewter/cache/cache.h"
+#include "fewter/dataset/fragment_table.h"
 #include "fewter/dataset/row_reader.h"
 #include "fewter/dataset/taken_rows.h"
 #include "fewter/filter/bound_filter.h"
@@ -43,15 +44,15 @@ class FilteredRows final : public RowFilter {
 
   /// Null if it is none of them.
   const TakenRows* OfFragment(uint64_t fragment) const {
-    const auto found = fragments_.find(fragment);
-    return found != fragments_.end() ? found->second.get() : nullptr;
+    const auto* found = fragments_.Find(fragment);
+    return found != nullptr ? found->get() : nullptr;
   }
 
   /// Of what is not a cache entry of its own.
   int64_t SizeInBytes() const { return bytes_; }
 
  private:
-  std::unordered_map<uint64_t, std::shared_ptr<const TakenRows>> fragments_;
+  FragmentTable<std::shared_ptr<const TakenRows>> fragments_;
   /// Null if row ids are addresses.
   std::shared_ptr<const RowFilter> by_stable_id_;
   int64_t bytes_ = 0;
@@ -76,13 +77,20 @@ struct FilteredRowsKey {
 /// Evaluates filters over the fragments of one version of a dataset. Thread safe.
 class FragmentFilter {
  public:
-  /// All of which must outlive it.
-  FragmentFilter(const lance::ObjectStore& store, const lance::Manifest& manifest, RowReader* rows,
-                 arrow::internal::Executor* executor, const Cache& cache)
-      : store_(store), manifest_(manifest), rows_(rows), executor_(executor), cache_(cache) {}
+  FragmentFilter(std::shared_ptr<const lance::ObjectStore> store, std::shared_ptr<const lance::Manifest> manifest,
+                 std::shared_ptr<RowReader> rows, arrow::internal::Executor* cpu_executor, WeakCache cache)
+      : store_(std::move(store)),
+        manifest_(std::move(manifest)),
+        rows_(std::move(rows)),
+        cpu_executor_(cpu_executor),
+        cache_(std::move(cache)) {}
+
+  bool is_remote() const { return store_->is_remote(); }
+  /// On whose threads it works.
+  arrow::internal::Executor* executor() const { return is_remote() ? store_->executor() : cpu_executor_; }
 
   /// What a filter takes of each fragment: from the cache, or of the columns that it names, which are read side by
-  /// side, pieces of fragments on the executor's threads, of a remote store on its own.
+  /// side, pieces of fragments on the CPU executor's threads, of a remote store on its own.
   arrow::Result<std::vector<std::shared_ptr<const TakenRows>>> Evaluate(
       const BoundFilter& filter, std::span<const lance::Fragment* const> fragments) const;
 
@@ -96,11 +104,11 @@ class FragmentFilter {
   arrow::Status EvaluatePiece(const BoundFilter& filter, size_t piece, Work* work) const;
   void RunTogether(size_t count, const std::function<void(size_t)>& work) const;
 
-  const lance::ObjectStore& store_;
-  const lance::Manifest& manifest_;
-  RowReader* rows_;
-  arrow::internal::Executor* executor_;
-  const Cache& cache_;
+  std::shared_ptr<const lance::ObjectStore> store_;
+  std::shared_ptr<const lance::Manifest> manifest_;
+  std::shared_ptr<RowReader> rows_;
+  arrow::internal::Executor* cpu_executor_;
+  WeakCache cache_;
 };
 
 }  // namespace fewter

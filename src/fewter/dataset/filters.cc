@@ -32,9 +32,11 @@ arrow::Result<BoundFilter> Dataset::Bind(const Filter& filter) const {
 arrow::Result<std::vector<std::shared_ptr<const TakenRows>>> Dataset::TakenOfEach(
     const Filter& filter, const std::vector<const lance::Fragment*>& fragments) const {
   ARROW_ASSIGN_OR_RAISE(const BoundFilter bound, Bind(filter));
-  const auto rows = GetRowReader();
-  const Cache cache = session_->cache().Child("dataset").Child(store_->identity());
-  return FragmentFilter(*store_, *manifest_, rows.get(), session_->cpu_executor(), cache).Evaluate(bound, fragments);
+  return GetFragmentFilter().Evaluate(bound, fragments);
+}
+
+FragmentFilter Dataset::GetFragmentFilter() const {
+  return {store_, manifest_, GetRowReader(), session_->cpu_executor(), OfDataset()};
 }
 
 arrow::Result<std::shared_ptr<const FilteredRows>> Dataset::RowsTaken(

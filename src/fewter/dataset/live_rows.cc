@@ -1,10 +1,10 @@
 #include "fewter/dataset/live_rows.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
+#include "fewter/dataset/fragment_table.h"
 #include "fewter/dataset/read_of_each.h"
 #include "fewter/dataset/row_filters.h"
 #include "fewter/dataset/row_locations.h"
@@ -24,18 +24,18 @@ class LiveAddresses : public RowFilter {
   };
 
   /// The offsets of each fragment that may be searched.
-  explicit LiveAddresses(std::unordered_map<uint64_t, Offsets> fragments) : fragments_(std::move(fragments)) {}
+  explicit LiveAddresses(FragmentTable<Offsets> fragments) : fragments_(std::move(fragments)) {}
 
   bool Allows(uint64_t row_id) const override {
-    const auto found = fragments_.find(row_id >> 32);
-    if (found == fragments_.end()) return false;
+    const Offsets* found = fragments_.Find(row_id >> 32);
+    if (found == nullptr) return false;
     const auto offset = static_cast<uint32_t>(row_id);
-    const auto& [physical_rows, deleted] = found->second;
+    const auto& [physical_rows, deleted] = *found;
     return offset < physical_rows && !std::binary_search(deleted.begin(), deleted.end(), offset);
   }
 
  private:
-  std::unordered_map<uint64_t, Offsets> fragments_;
+  FragmentTable<Offsets> fragments_;
 };
 
 class IdsBelow : public RowFilter {
@@ -93,11 +93,11 @@ arrow::Result<LiveRows> ReadLiveRows(const lance::ObjectStore& store, const lanc
   ARROW_ASSIGN_OR_RAISE(auto deleted, ReadOfEach<std::vector<uint32_t>>(store, covered_now, [&](const auto& fragment) {
                           return lance::ReadDeletions(store, fragment);
                         }));
-  std::unordered_map<uint64_t, LiveAddresses::Offsets> fragments;
+  std::vector<std::pair<uint64_t, LiveAddresses::Offsets>> fragments;
   for (size_t i = 0; i < covered_now.size(); ++i) {
-    fragments[covered_now[i]->id] = {covered_now[i]->physical_rows, std::move(deleted[i])};
+    fragments.push_back({covered_now[i]->id, {covered_now[i]->physical_rows, std::move(deleted[i])}});
   }
-  return LiveRows{std::make_shared<LiveAddresses>(std::move(fragments)),
+  return LiveRows{std::make_shared<LiveAddresses>(FragmentTable(std::move(fragments))),
                   !keeps_deleted_rows && EveryFragmentIsWhole(manifest, covered)};
 }
 

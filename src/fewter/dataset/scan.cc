@@ -13,6 +13,7 @@
 #include "fewter/dataset/row_locations.h"
 #include "fewter/dataset/row_reader.h"
 #include "fewter/dataset/scan_reader.h"
+#include "fewter/dataset/taken_ahead.h"
 #include "fewter/util/argument_error.h"
 #include "fewter/util/side_by_side.h"
 
@@ -90,9 +91,10 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Dataset::Scan(const Sca
   if (request.batch_size == 0) return ArgumentError("batches of no rows");
   auto rows = GetRowReader();
   ARROW_ASSIGN_OR_RAISE(auto schema, rows->SchemaOf(request.columns));
-  std::vector<std::shared_ptr<const TakenRows>> taken;
+  std::unique_ptr<TakenAhead> taken;
   if (request.filter != nullptr) {
-    ARROW_ASSIGN_OR_RAISE(taken, TakenOfEach(*request.filter, AllFragments(*manifest_)));
+    ARROW_ASSIGN_OR_RAISE(auto condition, Bind(*request.filter));
+    taken = std::make_unique<TakenAhead>(GetFragmentFilter(), std::move(condition), *manifest_);
   }
   return MakeScanReader(store_, manifest_, std::move(rows), std::move(schema), std::move(taken), request.batch_size,
                         session_->cpu_executor());

@@ -90,9 +90,8 @@ class FragmentScan {
 class ScanReader : public arrow::RecordBatchReader {
  public:
   ScanReader(std::shared_ptr<const lance::ObjectStore> store, std::shared_ptr<const lance::Manifest> manifest,
-             std::shared_ptr<RowReader> rows, std::shared_ptr<arrow::Schema> schema,
-             std::vector<std::shared_ptr<const TakenRows>> taken, uint64_t batch_size,
-             arrow::internal::Executor* cpu_executor)
+             std::shared_ptr<RowReader> rows, std::shared_ptr<arrow::Schema> schema, std::unique_ptr<TakenAhead> taken,
+             uint64_t batch_size, arrow::internal::Executor* cpu_executor)
       : store_(std::move(store)),
         manifest_(std::move(manifest)),
         rows_(std::move(rows)),
@@ -121,26 +120,28 @@ class ScanReader : public arrow::RecordBatchReader {
 
  private:
   arrow::Status NextPiece() {
+    // Who comes back for more may want all.
+    if (piece_ != nullptr && filter_ != nullptr) filter_->BeginNextGroup();
     piece_ = nullptr;
     taken_ = 0;
-    AddPieces();
+    AddPieces(true);
     if (pieces_.size() == 0) return arrow::Status::OK();
     ARROW_ASSIGN_OR_RAISE(piece_, pieces_.Take());
     const auto bytes = static_cast<uint64_t>(std::max<int64_t>(arrow::util::TotalBufferSize(*piece_), 1));
     const uint64_t target = store_->is_remote() ? kRemotePieceBytes : kPieceBytes;
     const uint64_t rows = target * static_cast<uint64_t>(piece_->num_rows()) / bytes;
     piece_rows_ = std::max(rows / batch_size_, uint64_t{1}) * batch_size_;
-    AddPieces();
+    AddPieces(false);
     return arrow::Status::OK();
   }
 
-  void AddPieces() {
+  /// If `is_waiting`, the caller wants a piece and has none; otherwise nothing is waited for.
+  void AddPieces(bool is_waiting) {
     while (pieces_.size() < max_pieces_) {
-      while (fragment_ == nullptr || next_row_ == fragment_->num_rows()) {
-        if (next_fragment_ == manifest_->fragments.size()) return;
-        const TakenRows* taken = filter_.empty() ? nullptr : filter_[next_fragment_].get();
-        fragment_ = std::make_shared<FragmentScan>(store_, manifest_, manifest_->fragments[next_fragment_++], taken);
-        next_row_ = 0;
+      if (fragment_ == nullptr || next_row_ == fragment_->num_rows()) {
+        const bool may_wait = is_waiting && pieces_.size() == 0;
+        if (next_fragment_ == manifest_->fragments.size() || !NextFragment(may_wait)) return;
+        continue;
       }
       const uint64_t length = std::min(piece_rows_, fragment_->num_rows() - next_row_);
       pieces_.Add([fragment = fragment_, rows = rows_, schema = schema_, first = next_row_, length] {
@@ -150,12 +151,31 @@ class ScanReader : public arrow::RecordBatchReader {
     }
   }
 
+  /// False if it is not known yet which of its rows are wanted.
+  bool NextFragment(bool may_wait) {
+    std::shared_ptr<const TakenRows> taken;
+    if (filter_ != nullptr) {
+      if (!may_wait && !filter_->IsReady()) return false;
+      auto rows = filter_->Next();
+      if (!rows.ok()) {
+        // Behind the rows that come before it.
+        pieces_.Add([failure = rows.status()] { return failure; });
+        next_fragment_ = manifest_->fragments.size();
+        return true;
+      }
+      taken = *std::move(rows);
+    }
+    fragment_ = std::make_shared<FragmentScan>(store_, manifest_, manifest_->fragments[next_fragment_++], taken.get());
+    next_row_ = 0;
+    return true;
+  }
+
   const std::shared_ptr<const lance::ObjectStore> store_;
   const std::shared_ptr<const lance::Manifest> manifest_;
   const std::shared_ptr<RowReader> rows_;
   const std::shared_ptr<arrow::Schema> schema_;
-  /// Of each fragment; empty if all rows are wanted.
-  const std::vector<std::shared_ptr<const TakenRows>> filter_;
+  /// Null if all rows are wanted.
+  const std::unique_ptr<TakenAhead> filter_;
   const uint64_t batch_size_;
   const size_t max_pieces_;
   /// How many rows to read at a time: a multiple of the batch size.
@@ -164,7 +184,7 @@ class ScanReader : public arrow::RecordBatchReader {
   size_t next_fragment_ = 0;
   std::shared_ptr<FragmentScan> fragment_;
   uint64_t next_row_ = 0;
-  ReadAhead pieces_;
+  ReadAhead<std::shared_ptr<arrow::RecordBatch>> pieces_;
   /// The piece that batches are cut from, and how many of its rows have been.
   std::shared_ptr<arrow::RecordBatch> piece_;
   int64_t taken_ = 0;
@@ -177,8 +197,8 @@ std::shared_ptr<arrow::RecordBatchReader> MakeScanReader(std::shared_ptr<const l
                                                          std::shared_ptr<const lance::Manifest> manifest,
                                                          std::shared_ptr<RowReader> rows,
                                                          std::shared_ptr<arrow::Schema> schema,
-                                                         std::vector<std::shared_ptr<const TakenRows>> taken,
-                                                         uint64_t batch_size, arrow::internal::Executor* cpu_executor) {
+                                                         std::unique_ptr<TakenAhead> taken, uint64_t batch_size,
+                                                         arrow::internal::Executor* cpu_executor) {
   return std::make_shared<ScanReader>(std::move(store), std::move(manifest), std::move(rows), std::move(schema),
                                       std::move(taken), batch_size, cpu_executor);
 }
