@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "fewter/simd/read_ahead.h"
+
 /// Distances between vectors on raw pointers, by the widest instructions that the processor has.
 ///
 /// Vectors may start at any address that suits their elements, rows follow one another without padding (the stride is
@@ -40,6 +42,9 @@ void L2SquaredRows(const double* query, const double* rows, size_t num_rows, siz
 inline constexpr size_t kMaxByteDimension = size_t{1} << 16;
 void L2SquaredRows(const uint8_t* query, const uint8_t* rows, size_t num_rows, size_t dimension, float* out,
                    const uint32_t* picks = nullptr);
+/// As without picks.
+void L2SquaredRows(const uint8_t* query, const uint8_t* rows, size_t num_rows, size_t dimension, float* out,
+                   const ReadAhead& read_ahead);
 
 /// out[i] = the inner product of the query and row i.
 void DotRows(const float* query, const float* rows, size_t num_rows, size_t dimension, float* out,

@@ -91,29 +91,31 @@ uint32_t SumOfSquares(const uint8_t* values, size_t n) {
 
 // Picked rows are asked for about so many bytes before they are looked at.
 constexpr size_t kPickedBytesAhead = 2048;
-
-template <class RowsType>
-HWY_INLINE void SquaredByteDifferencesOfRows(const uint8_t* query, const RowsType& rows, size_t num_rows,
-                                             size_t dimension, float* out) {
-  const size_t ahead = std::clamp<size_t>(kPickedBytesAhead / std::max<size_t>(dimension, 1), 1, 16);
-  const uint32_t query_squared = SumOfSquares(query, dimension);
-  rows.PrefetchFirst(ahead);
-  for (size_t i = 0; i < num_rows; ++i) {
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): it may lie past the end, where no pointer may be computed.
-    PrefetchAll(reinterpret_cast<const void*>(rows.AheadOf(i, ahead)), dimension);
-    out[i] = static_cast<float>(SquaredByteDifferences(query, rows[i], dimension, query_squared));
-  }
-}
+// The others so many: bytes are compared faster than memory answers, so that some of the first of a piece of memory
+// would be late with less.
+constexpr size_t kConsecutiveBytesAhead = 12288;
 
 }  // namespace
 
 void L2SquaredU8(const uint8_t* query, const uint8_t* rows, size_t num_rows, size_t dimension, float* out,
-                 const uint32_t* picks) {
-  if (picks == nullptr) {
-    SquaredByteDifferencesOfRows(query, ConsecutiveRows<uint8_t>(rows, dimension), num_rows, dimension, out);
-  } else {
-    SquaredByteDifferencesOfRows(query, PickedRows<uint8_t>(rows, dimension, picks, num_rows), num_rows, dimension,
-                                 out);
+                 const ReadAhead& read_ahead) {
+  const uint32_t query_squared = SumOfSquares(query, dimension);
+  for (size_t i = 0; i < num_rows; ++i) {
+    const uint8_t* row = rows + i * dimension;
+    PrefetchAll(read_ahead.After(row, kConsecutiveBytesAhead), dimension);
+    out[i] = static_cast<float>(SquaredByteDifferences(query, row, dimension, query_squared));
+  }
+}
+
+void L2SquaredPickedU8(const uint8_t* query, const uint8_t* rows, size_t num_picks, size_t dimension, float* out,
+                       const uint32_t* picks) {
+  const size_t ahead = std::clamp<size_t>(kPickedBytesAhead / std::max<size_t>(dimension, 1), 1, 16);
+  const uint32_t query_squared = SumOfSquares(query, dimension);
+  const PickedRows<uint8_t> picked(rows, dimension, picks, num_picks);
+  picked.PrefetchFirst(ahead);
+  for (size_t i = 0; i < num_picks; ++i) {
+    PrefetchAll(picked.AheadOf(i, ahead), dimension);
+    out[i] = static_cast<float>(SquaredByteDifferences(query, picked[i], dimension, query_squared));
   }
 }
 
@@ -129,11 +131,18 @@ HWY_AFTER_NAMESPACE();
 namespace fewter::simd {
 
 HWY_EXPORT(L2SquaredU8);
+HWY_EXPORT(L2SquaredPickedU8);
 HWY_EXPORT(DotU8);
 
 void L2SquaredRows(const uint8_t* query, const uint8_t* rows, size_t num_rows, size_t dimension, float* out,
                    const uint32_t* picks) {
-  HWY_DYNAMIC_DISPATCH(L2SquaredU8)(query, rows, num_rows, dimension, out, picks);
+  if (picks == nullptr) return L2SquaredRows(query, rows, num_rows, dimension, out, ReadAhead());
+  HWY_DYNAMIC_DISPATCH(L2SquaredPickedU8)(query, rows, num_rows, dimension, out, picks);
+}
+
+void L2SquaredRows(const uint8_t* query, const uint8_t* rows, size_t num_rows, size_t dimension, float* out,
+                   const ReadAhead& read_ahead) {
+  HWY_DYNAMIC_DISPATCH(L2SquaredU8)(query, rows, num_rows, dimension, out, read_ahead);
 }
 
 void DotRows(const float* query, const uint8_t* rows, size_t num_rows, size_t dimension, float* out,

@@ -221,14 +221,19 @@ TEST_P(DistanceTest, BytesHaveExactSums) {
   for (size_t d : Dimensions()) {
     const auto query = RandomRows<uint8_t>(d), rows = RandomRows<uint8_t>(11 * d);
     const std::vector<uint32_t> picks = {10, 0, 3, 3, 7, 9, 1, 10, 2};
-    std::vector<float> out(11), picked(picks.size() + 1, -7);
+    std::vector<float> out(11), again(12, -7), picked(picks.size() + 1, -7);
     L2SquaredRows(query.data(), rows.data(), 11, d, out.data());
+    // Where reading goes on changes nothing, even if nothing is there.
+    L2SquaredRows(query.data(), rows.data(), 11, d, again.data(), ReadAhead{.end = rows.data() + 11 * d});
     L2SquaredRows(query.data(), rows.data(), picks.size(), d, picked.data(), picks.data());
     for (size_t i = 0; i < 11; ++i) {
       EXPECT_EQ(out[i], static_cast<float>(ScalarSums(query.data(), rows.data() + i * d, d).l2)) << d << " row " << i;
     }
     for (size_t i = 0; i < picks.size(); ++i) EXPECT_EQ(picked[i], out[picks[i]]) << d << " row " << i;
     EXPECT_EQ(picked.back(), -7);
+    EXPECT_EQ(again.back(), -7);
+    again.pop_back();
+    EXPECT_EQ(again, out) << d;
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <hwy/cache_control.h>
 
@@ -9,11 +10,15 @@ namespace fewter::simd {
 inline constexpr size_t kCacheLine = 64;
 
 /// Asks for all of [begin, begin + bytes), so that a row which is one here and one there comes while others are
-/// compared. Harmless for any address.
+/// compared. Each line once: a second request for it takes as long as the first. Harmless for any address, which may
+/// lie past the end of what it was computed from, where no pointer may be.
+inline void PrefetchAll(uintptr_t begin, size_t bytes) {
+  for (uintptr_t line = begin / kCacheLine * kCacheLine; line < begin + bytes; line += kCacheLine) {
+    hwy::Prefetch(reinterpret_cast<const char*>(line));  // NOLINT(performance-no-int-to-ptr)
+  }
+}
 inline void PrefetchAll(const void* begin, size_t bytes) {
-  const auto* address = static_cast<const char*>(begin);
-  for (size_t i = 0; i < bytes; i += kCacheLine) hwy::Prefetch(address + i);
-  if (bytes > 0) hwy::Prefetch(address + bytes - 1);
+  PrefetchAll(reinterpret_cast<uintptr_t>(begin), bytes);
 }
 
 }  // namespace fewter::simd

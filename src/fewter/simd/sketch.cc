@@ -193,12 +193,13 @@ SketchFactors SketchF16(const Half* row, size_t dimension, uint8_t* bytes) {
   return Sketch(row, dimension, bytes);
 }
 
-void Products(const SketchQuery& query, const uint8_t* rows, size_t num_rows, size_t stride, int32_t* out) {
+void Products(const SketchQuery& query, const uint8_t* rows, size_t num_rows, size_t stride, int32_t* out,
+              const ReadAhead& read_ahead) {
   // Far enough that memory has answered, near enough that nothing is pushed out of the first-level cache.
   constexpr size_t kBytesAhead = 4096;
   size_t row = 0;
   for (; row + 4 <= num_rows; row += 4, rows += 4 * stride) {
-    PrefetchAll(rows + kBytesAhead, 4 * stride);
+    PrefetchAll(read_ahead.After(rows, kBytesAhead), 4 * stride);
     const uint8_t* four[4] = {rows, rows + stride, rows + 2 * stride, rows + 3 * stride};
     FourProducts(query, four, stride, out + row);
   }
@@ -235,8 +236,9 @@ SketchFactors SketchRow(const Half* row, size_t dimension, uint8_t* bytes) {
   return HWY_DYNAMIC_DISPATCH(SketchF16)(row, dimension, bytes);
 }
 
-void SketchProducts(const SketchQuery& query, const uint8_t* rows, size_t num_rows, size_t stride, int32_t* out) {
-  HWY_DYNAMIC_DISPATCH(Products)(query, rows, num_rows, stride, out);
+void SketchProducts(const SketchQuery& query, const uint8_t* rows, size_t num_rows, size_t stride, int32_t* out,
+                    const ReadAhead& read_ahead) {
+  HWY_DYNAMIC_DISPATCH(Products)(query, rows, num_rows, stride, out, read_ahead);
 }
 
 void SketchBounds(const SketchFormula& formula, const int32_t* products, const SketchFactorArrays& factors, size_t n,

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "fewter/simd/distance.h"
+#include "fewter/simd/read_ahead.h"
 
 /// Sketches of vectors: a byte an element, and how far that is off, so that few rows of a scan need to be read.
 ///
@@ -50,7 +51,8 @@ struct SketchQuery {
 };
 
 /// out[i] = the sum over j of query[j] * byte j of row i, exactly. `stride` is a multiple of 64.
-void SketchProducts(const SketchQuery& query, const uint8_t* rows, size_t num_rows, size_t stride, int32_t* out);
+void SketchProducts(const SketchQuery& query, const uint8_t* rows, size_t num_rows, size_t stride, int32_t* out,
+                    const ReadAhead& read_ahead = {});
 
 /// How products become lower bounds of distances. With u = (product - product_offset) * step * scale + error * norm
 /// + spread * (the row's norm + error) + 1e-30, not less than <q, x>, the bound is

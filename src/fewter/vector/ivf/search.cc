@@ -119,7 +119,10 @@ void ForEachProbe(Probes probes, QueryScorer* scorer, const Function& search) {
     const Probes group = probes.first(std::min(probes.size(), probed.size()));
     for (size_t i = 0; i < group.size(); ++i) probed[i] = group[i].probed;
     scorer->BeginPartitions({probed.data(), group.size()});
-    for (size_t i = 0; i < group.size(); ++i) search(*group[i].partition, i);
+    for (size_t i = 0; i < group.size(); ++i) {
+      scorer->Announce(i + 1 < probes.size() ? &probes[i + 1].partition->storage() : nullptr);
+      search(*group[i].partition, i);
+    }
     probes = probes.subspan(group.size());
   }
 }
@@ -218,12 +221,14 @@ class QueriesTogether {
     return partitions;
   }
 
-  /// Makes all visits to the next partition, which may be null.
-  void Search(const Partition* partition) {
+  /// Makes all visits to the next partition, which may be null, as may the one that comes after it.
+  void Search(const Partition* partition, const Partition* after) {
     const uint32_t number = visits_[next_].ranked.partition;
     for (; next_ < visits_.size() && visits_[next_].ranked.partition == number; ++next_) {
       if (partition == nullptr) continue;
       const auto& [ranked, i] = visits_[next_];
+      const bool is_last = next_ + 1 == visits_.size() || visits_[next_ + 1].ranked.partition != number;
+      scorers_[i]->Announce(is_last && after != nullptr ? &after->storage() : nullptr);
       scorers_[i]->BeginPartition(queries_[i].Probed(ranked));
       partition->Search(queries_[i].walking(), 0, scorers_[i].get(), &top_ks_[i]);
       if (!counts_.empty()) counts_[i].rows_scanned += partition->num_rows();
@@ -300,7 +305,9 @@ arrow::Status IvfIndex::SearchByPartition(std::span<const float* const> queries,
     std::vector<arrow::Status> failures;
     const Partitions partitions = GetPartitions(wanted, &failures);
     if (!failures.empty()) return failures.front();
-    for (const auto& partition : partitions) together.Search(partition.get());
+    for (size_t i = 0; i < partitions.size(); ++i) {
+      together.Search(partitions[i].get(), i + 1 < partitions.size() ? partitions[i + 1].get() : nullptr);
+    }
   }
   for (size_t i = 0; i < queries.size(); ++i) found[i] = together.Finish(i);
   return arrow::Status::OK();

@@ -90,6 +90,10 @@ class QueryScorer {
   /// Turns to some partitions, at most kMaxPartitions. Several at once cost less than one after the other.
   virtual void BeginPartitions(std::span<const ProbedPartition> partitions) = 0;
 
+  /// Says what will be scanned after the partition that comes next, null for nothing that is known: its first bytes are
+  /// asked for before that scan ends, where scans wait for memory. It comes from the same quantizer, and lives as long.
+  void Announce(const PartitionStorage* storage) { announced_ = storage; }
+
   /// Pushes every row of the i-th of these partitions that may belong to the nearest. `storage` must come from the same
   /// quantizer.
   virtual void ScanPartition(size_t i, const PartitionStorage& storage, TopK* top_k) = 0;
@@ -101,6 +105,12 @@ class QueryScorer {
   /// The same for one partition.
   void BeginPartition(const ProbedPartition& partition) { BeginPartitions({&partition, 1}); }
   void Scan(const PartitionStorage& storage, TopK* top_k) { ScanPartition(0, storage, top_k); }
+
+ protected:
+  const PartitionStorage* announced() const { return announced_; }
+
+ private:
+  const PartitionStorage* announced_ = nullptr;
 };
 
 /// What all partitions of an index share. Immutable, thread safe.

@@ -70,16 +70,20 @@ void RowMajorScorer::BeginPartitions(std::span<const ProbedPartition> /*partitio
 void RowMajorScorer::ScanPartition(size_t /*i*/, const PartitionStorage& storage, TopK* top_k) {
   const auto& rows = static_cast<const RowMajorStorage&>(storage);
   const size_t num_rows = rows.num_rows();
+  const auto& next = announced() == nullptr ? rows : static_cast<const RowMajorStorage&>(*announced());
+  const simd::ReadAhead read_ahead{.end = rows.values() + num_rows * rows.row_bytes(), .next = next.values()};
   for (size_t begin = 0; begin < num_rows; begin += kRowsPerBlock) {
     const size_t size = std::min(kRowsPerBlock, num_rows - begin);
-    Score(rows.values() + begin * rows.row_bytes(), size, nullptr, distances_.data());
+    Score({.values = rows.values() + begin * rows.row_bytes(), .num_rows = size, .read_ahead = read_ahead},
+          distances_.data());
     top_k->PushBlock(distances_.data(), rows.row_ids() + begin, size);
   }
 }
 
 void RowMajorScorer::ScoreRows(size_t /*i*/, const PartitionStorage& storage, std::span<const uint32_t> rows,
                                float* out) {
-  Score(static_cast<const RowMajorStorage&>(storage).values(), rows.size(), rows.data(), out);
+  const auto& all = static_cast<const RowMajorStorage&>(storage);
+  Score({.values = all.values(), .num_rows = rows.size(), .picks = rows.data()}, out);
 }
 
 arrow::Result<nlohmann::json> ParseRowMajorMetadata(std::string_view storage_metadata, uint32_t dimension) {

@@ -17,6 +17,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "fewter/ipc/sections.h"
+#include "fewter/simd/read_ahead.h"
 #include "fewter/util/bytes.h"
 #include "fewter/vector/element_type.h"
 #include "fewter/vector/quantizer/quantizer.h"
@@ -96,8 +97,15 @@ class RowMajorScorer : public QueryScorer {
   void ScoreRows(size_t i, const PartitionStorage& storage, std::span<const uint32_t> rows, float* out) override;
 
  protected:
-  /// out[j] = the distance of row j of `values`, or of row picks[j] if there are picks, for j below num_rows.
-  virtual void Score(const uint8_t* values, size_t num_rows, const uint32_t* picks, float* out) = 0;
+  struct Rows {
+    const uint8_t* values = nullptr;
+    size_t num_rows = 0;
+    /// Null for the first num_rows; then it is known where the scan reads on.
+    const uint32_t* picks = nullptr;
+    simd::ReadAhead read_ahead{};
+  };
+  /// out[j] = the distance of row j of the values, or of row picks[j], for j below num_rows.
+  virtual void Score(const Rows& rows, float* out) = 0;
 
  private:
   static constexpr size_t kRowsPerBlock = 512;

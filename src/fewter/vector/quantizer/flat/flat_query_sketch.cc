@@ -93,9 +93,11 @@ void FlatQuerySketch::SetFormula(Metric metric, uint32_t dimension, double norm,
   }
 }
 
-void FlatQuerySketch::Bounds(const FlatStorage& storage, size_t begin, size_t num_rows, float* out) {
+void FlatQuerySketch::Bounds(const FlatStorage& storage, size_t begin, size_t num_rows, const uint8_t* next,
+                             float* out) {
   const simd::SketchQuery query = {.whole = whole_.data(), .high = high_.data(), .low = low_.data()};
-  simd::SketchProducts(query, storage.sketches(begin), num_rows, storage.sketch_stride(), products_.data());
+  simd::SketchProducts(query, storage.sketches(begin), num_rows, storage.sketch_stride(), products_.data(),
+                       {.end = storage.sketches(storage.num_rows()), .next = next});
   simd::SketchBounds(formula_, products_.data(), storage.factors(begin), num_rows, out);
 }
 

@@ -24,8 +24,9 @@ class FlatQuerySketch {
   /// False for a query so short or so long that squares of its elements could get lost.
   bool is_usable() const { return is_usable_; }
 
-  /// out[i] = a lower bound of the distance of row begin + i, or minus infinity, for i < num_rows <= kMaxRows.
-  void Bounds(const FlatStorage& storage, size_t begin, size_t num_rows, float* out);
+  /// out[i] = a lower bound of the distance of row begin + i, or minus infinity, for i < num_rows <= kMaxRows. After
+  /// the storage's last sketch those at `next` will be read.
+  void Bounds(const FlatStorage& storage, size_t begin, size_t num_rows, const uint8_t* next, float* out);
 
  private:
   /// Rounds the query to whole multiples of step_. Returns their sum.

@@ -26,16 +26,19 @@ class FlatScorer final : public RowMajorScorer {
       return RowMajorScorer::ScanPartition(i, storage, top_k);
     }
     const auto& rows = static_cast<const FlatStorage&>(storage);
+    const auto& next = announced() == nullptr ? rows : static_cast<const FlatStorage&>(*announced());
     for (size_t begin = 0; begin < rows.num_rows(); begin += FlatQuerySketch::kMaxRows) {
       const size_t n = std::min(FlatQuerySketch::kMaxRows, rows.num_rows() - begin);
-      sketch_->Bounds(rows, begin, n, bounds_.data());
+      sketch_->Bounds(rows, begin, n, next.sketches(0), bounds_.data());
       PushNear(rows, begin, n, top_k);
     }
   }
 
  protected:
-  void Score(const uint8_t* values, size_t num_rows, const uint32_t* picks, float* out) override {
-    const auto* vectors = reinterpret_cast<const Element*>(values);
+  void Score(const Rows& rows, float* out) override {
+    const auto* vectors = reinterpret_cast<const Element*>(rows.values);
+    const size_t num_rows = rows.num_rows;
+    const uint32_t* picks = rows.picks;
     switch (metric_) {
       case Metric::kCosine:
         // The norms too, though both sides are normalised: a vector without a direction must give NaN, not 1.
@@ -81,7 +84,7 @@ class FlatScorer final : public RowMajorScorer {
         if (top_k->filter() != nullptr && !top_k->filter()->Allows(rows.row_ids()[row])) continue;
         picks_[num_picks++] = static_cast<uint32_t>(row);
       }
-      Score(rows.values(), num_picks, picks_.data(), distances_.data());
+      Score({.values = rows.values(), .num_rows = num_picks, .picks = picks_.data()}, distances_.data());
       for (size_t j = 0; j < num_picks; ++j) top_k->Push(distances_[j], rows.row_ids()[picks_[j]]);
     }
   }

@@ -82,8 +82,8 @@ TEST_P(FlatSketch, NoBoundIsAboveTheDistance) {
         ASSERT_TRUE(sketch.is_usable());
         const auto& storage = static_cast<const FlatStorage&>(*storages.with_sketches);
         std::vector<float> bounds(kNumRows);
-        sketch.Bounds(storage, 0, 512, bounds.data());
-        sketch.Bounds(storage, 512, kNumRows - 512, bounds.data() + 512);
+        sketch.Bounds(storage, 0, 512, nullptr, bounds.data());
+        sketch.Bounds(storage, 512, kNumRows - 512, nullptr, bounds.data() + 512);
         double slack = 0, size = 0;
         for (size_t i = 0; i < kNumRows; ++i) {
           EXPECT_FALSE(bounds[i] > distances[i]) << ToString(metric) << ", " << dimension << ", row " << i;
@@ -153,7 +153,7 @@ TEST(FlatSketchLimits, AQueryOfManyEqualElementsKeepsItsSumsInBounds) {
   const BothStorages storages = StoragesOf(rows, dimension, ElementType::kFloat32);
   FlatQuerySketch sketch(query.data(), dimension, Metric::kDot);
   float bounds[2];
-  sketch.Bounds(static_cast<const FlatStorage&>(*storages.with_sketches), 0, 2, bounds);
+  sketch.Bounds(static_cast<const FlatStorage&>(*storages.with_sketches), 0, 2, nullptr, bounds);
   EXPECT_NEAR(bounds[0], 65537, 1200);
   EXPECT_NEAR(bounds[1], -65535, 1200);
 }

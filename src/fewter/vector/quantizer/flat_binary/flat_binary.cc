@@ -27,8 +27,8 @@ class FlatBinaryScorer final : public RowMajorScorer {
   FlatBinaryScorer(const float* query, uint32_t dimension) : query_(ToBytes(query, dimension)) {}
 
  protected:
-  void Score(const uint8_t* values, size_t num_rows, const uint32_t* picks, float* out) override {
-    simd::HammingRows(query_.data(), values, num_rows, query_.size(), out, picks);
+  void Score(const Rows& rows, float* out) override {
+    simd::HammingRows(query_.data(), rows.values, rows.num_rows, query_.size(), out, rows.picks);
   }
 
  private:

@@ -53,9 +53,13 @@ class SqL2Scorer final : public RowMajorScorer {
   }
 
  protected:
-  void Score(const uint8_t* values, size_t num_rows, const uint32_t* picks, float* out) override {
-    simd::L2SquaredRows(query_.data(), values, num_rows, query_.size(), out, picks);
-    std::transform(out, out + num_rows, out, [this](float sum) { return sum * scale_; });
+  void Score(const Rows& rows, float* out) override {
+    if (rows.picks == nullptr) {
+      simd::L2SquaredRows(query_.data(), rows.values, rows.num_rows, query_.size(), out, rows.read_ahead);
+    } else {
+      simd::L2SquaredRows(query_.data(), rows.values, rows.num_rows, query_.size(), out, rows.picks);
+    }
+    std::transform(out, out + rows.num_rows, out, [this](float sum) { return sum * scale_; });
   }
 
  private:
@@ -71,10 +75,10 @@ class SqDotScorer final : public RowMajorScorer {
         product_with_start_(static_cast<float>(bounds.start) * std::accumulate(query_.begin(), query_.end(), 0.0)) {}
 
  protected:
-  void Score(const uint8_t* values, size_t num_rows, const uint32_t* picks, float* out) override {
-    simd::DotRows(query_.data(), values, num_rows, query_.size(), out, picks);
+  void Score(const Rows& rows, float* out) override {
+    simd::DotRows(query_.data(), rows.values, rows.num_rows, query_.size(), out, rows.picks);
     // The two parts of the product often cancel, so they meet in float64.
-    std::transform(out, out + num_rows, out,
+    std::transform(out, out + rows.num_rows, out,
                    [this](float product) { return static_cast<float>(1 - (product_with_start_ + step_ * product)); });
   }
 
