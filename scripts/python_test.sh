@@ -1,19 +1,37 @@
 #!/usr/bin/env bash
 # The Python package as its users have it: builds the wheel, installs it into a fresh environment with nothing but what it
 # asks for, and then beside pylance for all of its tests.
+#   scripts/python_test.sh [PYTHON]      of another Python than .venv's, such as python3.13; it needs the same pyarrow
 set -euo pipefail
 cd "$(dirname "$0")/.."
-wheel=$(scripts/python_wheel.sh)
+other=${1:-}
+environment=.venv
+if [ -n "$other" ]; then
+  environment=build/python/$("$other" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  [ -x "$environment/bin/python" ] || "$other" -m venv "$environment"
+  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+fi
+python=$environment/bin/python
+wheel=$(scripts/python_wheel.sh "$python")
+tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+case $wheel in *-"$tag-$tag"-manylinux_*_"$(uname -m)".whl) ;; *) echo "$wheel has other tags than $tag" >&2; exit 1 ;; esac
 
 fresh=build/wheel/venv
-python3 -m venv --clear "$fresh"
+"$python" -m venv --clear "$fresh"
 "$fresh/bin/python" -m pip install --quiet --disable-pip-version-check "$wheel"
 "$fresh/bin/python" python/tests/fresh_install.py examples/packages.lance
 
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$wheel"
-.venv/bin/ruff check --quiet python
-.venv/bin/ruff format --quiet --check python
-# What others see of the types: the package as it is installed, and a program that uses it.
-(cd build/wheel && ../../.venv/bin/python -m mypy --config-file ../../pyproject.toml -p fewter)
-.venv/bin/python -m mypy --strict python/tests/typed_program.py
-LANCE_LOG=error .venv/bin/python -m pytest -q -p no:cacheprovider python/tests
+"$python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$wheel"
+if [ -z "$other" ]; then
+  .venv/bin/ruff check --quiet python
+  .venv/bin/ruff format --quiet --check python
+  # What others see of the types: the package as it is installed, and programs that use it.
+  types=build/wheel/types
+  .venv/bin/python python/tests/programs.py "$types"
+  cp -r "$fresh"/lib/python3*/site-packages/fewter python/tests/typed_program.py "$types"
+  echo '{}' > "$types/pyrightconfig.json"
+  (cd "$types" && ../../../.venv/bin/pyright --pythonpath ../../../.venv/bin/python --warnings .)
+  (cd build/wheel && ../../.venv/bin/python -m mypy --config-file ../../pyproject.toml -p fewter)
+  .venv/bin/python -m mypy --strict python/tests/typed_program.py
+fi
+LANCE_LOG=error "$python" -m pytest -q -p no:cacheprovider python/tests

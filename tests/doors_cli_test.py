@@ -123,6 +123,14 @@ def test_the_line_goes_before_the_environment_and_that_before_the_file(tmp_path,
     assert tiers() == (1, ["memory"])
 
 
+def test_comments_in_the_file(tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text(f'# of all\ncache = "memory://,disk://{tmp_path}/a#b"   # not "all"\n[query] # of one\n'
+                    f"column = 'vector' # 'text'\nk = 3#\njson = true\n[scan]\nfilter = 'name = \"c#\"'\n")
+    assert tiers("--config", file) == (3, ["memory", "disk"])
+    assert (tmp_path / "a#b").exists()
+
+
 def test_a_file_that_is_wrong(tmp_path):
     file = tmp_path / "c.toml"
     for text, said in [("nprobe = 1\n", "c.toml: 'nprobe'"), ("[query]\nthreads = 1\n", "c.toml: 'query.threads'"),

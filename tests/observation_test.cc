@@ -116,23 +116,29 @@ std::vector<std::string> NamesOf(const Trace& trace) {
 TEST_F(Observation, TracesSayWhatSearchesWaitedFor) {
   std::vector<Trace> traces;
   Search(MakeSession([&](const Trace& trace) { traces.push_back(trace); }));
-  ASSERT_EQ(traces.size(), 3U);
+  ASSERT_EQ(traces.size(), 4U);
+  EXPECT_EQ(traces[0].front().name, "fewter.open");
+  EXPECT_THAT(NamesOf(traces[0]), Contains("fewter.request"));
   for (const Trace& trace : traces) {
-    EXPECT_EQ(trace.front().name, "fewter.search");
     for (size_t i = 1; i < trace.size(); ++i) {
       EXPECT_LT(trace[i].parent.value(), i);
       EXPECT_LE(trace[trace[i].parent.value()].begin, trace[i].begin);
     }
   }
-  EXPECT_THAT(NamesOf(traces[0]), Contains("fewter.request"));
-  EXPECT_THAT(NamesOf(traces[0]), Contains("fewter.cache.lookup"));
-  const auto& request = *std::ranges::find(traces[0], std::string_view("fewter.request"), &Span::name);
-  ASSERT_FALSE(request.attributes.empty());
-  EXPECT_EQ(request.attributes[0], (std::pair<std::string_view, Span::Value>("fewter.request.what", "read")));
-  EXPECT_TRUE(traces[0].front().status.ok());
+  const auto span = [&](std::string_view name) { return std::ranges::find(traces[1], name, &Span::name); };
+  const auto parent = [&](auto of) { return traces[1].at(of->parent.value()).name; };
+  EXPECT_EQ(traces[1].front().name, "fewter.search");
+  EXPECT_EQ(parent(span("fewter.index.open")), "fewter.search");
+  EXPECT_EQ(parent(span("fewter.index.search")), "fewter.search");
+  EXPECT_EQ(parent(span("fewter.request")), "fewter.index.open");
+  EXPECT_THAT(NamesOf(traces[1]), Contains("fewter.cache.lookup"));
+  ASSERT_FALSE(span("fewter.request")->attributes.empty());
+  EXPECT_EQ(span("fewter.request")->attributes[0],
+            (std::pair<std::string_view, Span::Value>("fewter.request.what", "read")));
+  EXPECT_TRUE(traces[1].front().status.ok());
   // Everything was in memory by then.
-  EXPECT_EQ(NamesOf(traces[1]), std::vector<std::string>{"fewter.search"});
-  EXPECT_THAT(traces[2].front().status.message(), HasSubstr("k must be at least 1"));
+  EXPECT_EQ(NamesOf(traces[2]), (std::vector<std::string>{"fewter.search", "fewter.index.search"}));
+  EXPECT_THAT(traces[3].front().status.message(), HasSubstr("k must be at least 1"));
 }
 
 }  // namespace

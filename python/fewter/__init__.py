@@ -14,17 +14,20 @@ errors are pyarrow's exceptions, which are the built-in ones too: `ValueError`, 
 # First of all, so that the one libarrow of the process is pyarrow's.
 import pyarrow as _pyarrow
 
-try:
-    from fewter import _core
-except ImportError as _error:  # A libarrow of another major version has another name.
-    raise ImportError(
-        f"fewter could not be loaded beside pyarrow {_pyarrow.__version__}; it belongs to the major version that "
-        f"its own requirements name (pip install fewter picks it): {_error}"
-    ) from _error
+from fewter._arrow import ARROW_VERSION as _ARROW_VERSION
 
+# Another major version has another binary interface, and libraries of other names.
+if _pyarrow.__version__.split(".")[0] != _ARROW_VERSION.split(".")[0]:
+    raise ImportError(
+        f"this fewter was built for pyarrow {_ARROW_VERSION}, and pyarrow {_pyarrow.__version__} is installed; it needs "
+        f"one of the same major version: pip install 'pyarrow=={_ARROW_VERSION.split('.')[0]}.*', or build fewter anew"
+    )
+
+from fewter import _core
 from fewter.accelerate import AcceleratedDataset, accelerate
 from fewter.backend import CacheBackend
 from fewter.faiss_form import FaissIndex
+from fewter.options import SearchOptions
 from fewter.session import Session, default_session
 from fewter.table import Follower, PrewarmReport, Table, follow, open
 
@@ -36,6 +39,7 @@ __all__ = [
     "FaissIndex",
     "Follower",
     "PrewarmReport",
+    "SearchOptions",
     "Session",
     "Table",
     "accelerate",

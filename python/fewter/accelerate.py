@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fewter.options import NEAREST_KEYS
 from fewter.session import CacheChoice, Session
-from fewter.table import NEAREST_KEYS, Table, open
+from fewter.table import Table, open
 
 if TYPE_CHECKING:
     import lance
@@ -122,11 +123,8 @@ class AcceleratedDataset:
         if not isinstance(options.get("filter"), (str, pc.Expression, type(None))):
             return "a filter that searches"
         columns = options.get("columns")
-        if columns is not None and not isinstance(columns, (list, tuple)):
-            return "columns that are expressions"
-        known = {*self._lance.schema.names, "_rowid", "_rowaddr", "_distance", "query_index"}
-        strangers = [str(name) for name in columns or () if name not in known]
-        return f"the columns {', '.join(strangers)}" if strangers else None
+        is_names = isinstance(columns, (list, tuple)) and all(isinstance(name, str) for name in columns)
+        return None if columns is None or is_names else "columns that are expressions"
 
 
 class NearestScanner:

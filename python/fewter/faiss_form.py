@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,12 +21,12 @@ class FaissIndex:
     id is -1 and the distance is infinite.
     """
 
-    def __init__(self, table: Table, column: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, table: Table, column: str, nprobe: int, options: dict[str, Any]) -> None:
         self.table = table
         self.column = column
         # How many partitions a search looks at, as `index.nprobe` of FAISS; may be set.
-        self.nprobe: int = options.get("nprobes", 20)
-        self._options = {key: value for key, value in options.items() if key != "nprobes"}
+        self.nprobe = nprobe
+        self._options = options
         self.d: int = table.schema.field(column).type.list_size
 
     @property

@@ -26,7 +26,7 @@ def _tqdm_bar(description: str) -> Iterator[ProgressCallback]:
 
 @contextmanager
 def _rich_bar(description: str) -> Iterator[ProgressCallback]:
-    from rich.progress import Progress
+    from rich.progress import Progress  # pyright: ignore[reportMissingImports]
 
     with Progress() as bar:
         task = bar.add_task(description, total=None)

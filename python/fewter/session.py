@@ -7,11 +7,12 @@ import os
 import threading
 import urllib.parse
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fewter import _core
 from fewter.backend import CacheBackend
+from fewter.trace import Span, TraceListener
 
 Tier = str | os.PathLike[str] | CacheBackend
 CacheChoice = Tier | Sequence[Tier]
@@ -27,13 +28,24 @@ class Session:
     `CacheBackend`, or a sequence of these, nearest first. Without one, 1 GiB of memory. `data_cache` is where pages of
     data files of remote stores are kept, if they are not to share `cache`.
 
+    `trace_listener` is called with the spans (`fewter.trace.Span`) of every search, opening, take and prewarming when it has
+    ended, on the thread that called it; `fewter.opentelemetry.trace_listener()` is one. What it raises is told by
+    `sys.unraisablehook`.
+
     What is written behind is flushed when the process ends, and by `flush`.
     """
 
-    def __init__(self, cache: CacheChoice | None = None, *, data_cache: CacheChoice | None = None) -> None:
+    def __init__(
+        self,
+        cache: CacheChoice | None = None,
+        *,
+        data_cache: CacheChoice | None = None,
+        trace_listener: TraceListener | None = None,
+    ) -> None:
         self._session = _core.Session(
             cache=None if cache is None else _open_cache(cache),
             data_cache=None if data_cache is None else _open_cache(data_cache),
+            trace_listener=None if trace_listener is None else _of_spans(trace_listener),
         )
         _sessions.add(self)
 
@@ -57,6 +69,10 @@ class Session:
     def clear(self) -> None:
         """Drops all entries, in all tiers."""
         self._session.clear()
+
+
+def _of_spans(listener: TraceListener) -> Callable[[list[tuple[Any, ...]]], object]:
+    return lambda spans: listener([Span(*span) for span in spans])
 
 
 def _open_tiers(choice: Tier) -> list[_core.Cache]:

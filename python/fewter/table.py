@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,21 +16,17 @@ import pyarrow as pa
 
 from fewter import _core
 from fewter.filters import FilterChoice, as_filter
+from fewter.options import DEFAULT_NPROBES, SearchOptions, at_least, request_of, request_of_nearest
 from fewter.progress import ProgressCallback, progress_callback
 from fewter.session import CacheChoice, Session, default_session
 from fewter.vectors import Matrix, as_queries, as_row_ids
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from fewter.faiss_form import FaissIndex
 
 __all__ = ["Follower", "PrewarmReport", "Table", "follow", "open"]
-
-ApproxMode = Literal["fast", "normal", "accurate"]
-DistanceRange = tuple[float | None, float | None]
-
-DEFAULT_NPROBES = 20
-# As many partitions as there are: what an unlimited `max_nprobes` is to the library.
-ALL_PARTITIONS = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -174,27 +171,9 @@ class Table:
         q: Any,
         k: int = 10,
         *,
-        column: str | None = None,
         columns: Sequence[str] | None = None,
-        nprobes: int = DEFAULT_NPROBES,
-        max_nprobes: int | None = None,
-        ef: int | None = None,
-        refine_factor: int | None = None,
-        metric: str | None = None,
-        distance_range: DistanceRange | None = None,
-        use_index: bool = True,
-        fast_search: bool = False,
-        index: str | None = None,
-        filter: FilterChoice | None = None,
-        prefilter: bool = True,
-        allow_rows: Any = None,
-        block_rows: Any = None,
-        approx_mode: ApproxMode = "normal",
-        query_parallelism: int = 0,
-        fragments: Sequence[int] | None = None,
-        index_segments: Sequence[str] | None = None,
         with_row_id: bool | None = None,
-        timeout: float | None = None,
+        **options: Unpack[SearchOptions],
     ) -> pa.Table:
         """The k rows nearest to a vector, nearest first.
 
@@ -202,76 +181,100 @@ class Table:
         batch of queries: the result then has the rows of all of them, in the order of the queries, and their number as
         its first column, `query_index` (int32, from 0).
 
-        column:            the vector column; may be left out if there is only one.
         columns:           what to return of the rows; all columns by default. `_distance` comes after them unless it is
-                           among them. An empty list reads no data, and returns `_distance` and `_rowid`.
+                           among them. An empty list reads no data, and returns `_distance` and `_rowid`. A field of a
+                           struct is named by its path ("struct.field").
         with_row_id:       return `_rowid`, too: what `take` wants.
-        nprobes:           how many partitions of the index to search.
+
+        The options, each of which may be left out or None:
+
+        column:            the vector column; needed if there is more than one.
+        nprobes:           how many partitions of the index to search; 20 by default.
         max_nprobes:       go on to so many while fewer than k rows have been found, as a filter may bring about.
         ef:                of HNSW: how many candidates to keep on the way, at least k; 1.5 k by default.
         refine_factor:     take so many times k rows from the index, and order them by their exact distances.
         metric:            l2, cosine, dot or hamming; the index's by default. With another one the search is exact.
         distance_range:    (from, below): only rows at such distances; either may be None.
         use_index:         False compares all rows.
-        fast_search:       leave out rows that no index covers.
+        fast_search:       True leaves out rows that no index covers.
         index:             the index to use, by name, if the column has several.
         filter:            only rows that it takes: SQL as pylance has it ("price < 20 AND lang = 'en'"), or an expression of
                            pyarrow.compute. prefilter: False looks for the k nearest of all rows, and returns those of
                            them that the filter takes, maybe none.
         allow_rows:        only rows with these ids. block_rows: none with these.
-        approx_mode:       how exactly RaBitQ estimates: fast, normal or accurate.
-        query_parallelism: how many threads may work on it; -1 for one a processor.
+        approx_mode:       how exactly RaBitQ estimates: fast, normal (the default) or accurate.
+        query_parallelism: how many threads may work on it, the caller's included, which is the only one by default; -1 for
+                           one a processor.
         fragments:         only rows of these fragments. index_segments: only of these segments of the index.
         timeout:           send no request to the store after so many seconds, and fail with OSError.
 
         Distances are Lance's (squared for l2), smaller is nearer.
+
+        Raises what pyarrow raises, which are built-in exceptions too: KeyError for a column or an index that is not
+        there, ValueError for numbers that make no sense and malformed files, TypeError for a q that is no vector,
+        NotImplementedError, OSError for the store. Ctrl-C ends it before its next request, with KeyboardInterrupt.
         """
-        queries, is_batch = as_queries(q)
-        request = _request(
-            column=column or self._vector_column,
-            k=k,
-            nprobes=nprobes,
-            max_nprobes=max_nprobes,
-            ef=ef,
-            refine_factor=refine_factor,
-            metric=metric,
-            distance_range=distance_range,
-            use_index=use_index,
-            fast_search=fast_search,
-            index=index,
-            filter=filter,
-            prefilter=prefilter,
-            allow_rows=allow_rows,
-            block_rows=block_rows,
-            approx_mode=approx_mode,
-            query_parallelism=query_parallelism,
-            fragments=fragments,
-            index_segments=index_segments,
-            timeout=timeout,
-        )
-        if with_row_id is None:
-            with_row_id = columns is not None and len(columns) == 0
-        return self._search(request, queries, self._layout(columns, is_batch, with_row_id))
+        return self._search(q, k, columns, with_row_id, options, None)
 
     def search_arrays(
-        self, q: Any, k: int = 10, *, column: str | None = None, **options: Any
+        self, q: Any, k: int = 10, **options: Unpack[SearchOptions]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Distances and row ids of what `search` finds, as two arrays with a row of k places for each query. What is
-        missing of k rows is at an infinite distance and has the id -1. `options` are those of `search` but for what to
-        return."""
+        missing of k rows is at an infinite distance and has the id -1. `options` are those of `search`."""
         queries, _ = as_queries(q)
-        return self._dataset.search_arrays(_request(column=column or self._vector_column, k=k, **options), queries)
+        return self._dataset.search_arrays(self._request(k, options), queries, None)
 
-    async def search_async(self, q: Any, k: int = 10, **options: Any) -> pa.Table:
-        """`search` on a thread of the event loop's executor, which other coroutines do not wait for."""
-        return await asyncio.get_running_loop().run_in_executor(None, functools.partial(self.search, q, k, **options))
+    async def search_async(
+        self,
+        q: Any,
+        k: int = 10,
+        *,
+        columns: Sequence[str] | None = None,
+        with_row_id: bool | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> pa.Table:
+        """`search` on a thread of the event loop's executor, which other coroutines do not wait for. A task that is
+        cancelled goes on at once, and the search ends before its next request, or the next of many queries."""
+        stop = _core.StopSource()
+        search = functools.partial(self._search, q, k, columns, with_row_id, options, stop)
+        # Whatever is under way here, such as a span, goes on there.
+        run = contextvars.copy_context().run
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, run, search)
+        except asyncio.CancelledError:
+            stop.request_stop()
+            raise
 
-    def _search(self, request: _core.SearchRequest, queries: Matrix, layout: list[str]) -> pa.Table:
-        return pa.Table.from_batches([pa.record_batch(self._dataset.search(request, queries, layout))])
+    def _search(
+        self,
+        q: Any,
+        k: int,
+        columns: Sequence[str] | None,
+        with_row_id: bool | None,
+        options: SearchOptions,
+        stop: _core.StopSource | None,
+    ) -> pa.Table:
+        queries, is_batch = as_queries(q)
+        request = self._request(k, options)
+        if with_row_id is None:
+            with_row_id = columns is not None and len(columns) == 0
+        return self._rows_of(request, queries, self._layout(columns, is_batch, with_row_id), stop)
+
+    def _request(self, k: int, options: SearchOptions) -> _core.SearchRequest:
+        return request_of(options.get("column") or self._vector_column, k, options)
+
+    def _rows_of(
+        self,
+        request: _core.SearchRequest,
+        queries: Matrix,
+        layout: list[str],
+        stop: _core.StopSource | None = None,
+    ) -> pa.Table:
+        return pa.Table.from_batches([pa.record_batch(self._dataset.search(request, queries, layout, stop))])
 
     @functools.cached_property
     def _vector_column(self) -> str:
-        names = [field.name for field in self.schema if _is_vector(field.type)]
+        names = [field.name for field in self.schema if is_vector(field.type)]
         if len(names) != 1:
             found = ", ".join(names) if names else "none"
             raise ValueError(f"column must name the vector column, since there is not exactly one of them: {found}")
@@ -358,10 +361,11 @@ class Table:
         """The search that `to_table` makes of `nearest`, with its arguments checked, to be made later."""
         if nearest.get("k") is None and limit is not None:
             nearest = {**nearest, "k": limit}
-        queries, is_batch, request = _request_of_nearest(nearest, filter=filter, prefilter=prefilter, **options)
+        request = request_of_nearest(nearest, filter=filter, prefilter=prefilter, **options)
+        queries, is_batch = as_queries(nearest["q"])
         with_distance = not (disable_scoring_autoprojection and columns is not None)
         layout = self._layout(columns, is_batch, with_row_id, with_row_address, with_distance)
-        return lambda: _slice(self._search(request, queries, layout), limit, offset)
+        return lambda: _slice(self._rows_of(request, queries, layout), limit, offset)
 
     # ---- Rows ----
 
@@ -374,10 +378,13 @@ class Table:
     def scan(
         self, columns: Sequence[str] | None = None, *, filter: FilterChoice | None = None, batch_size: int = 8192
     ) -> pa.RecordBatchReader:
-        """All rows, or those that a filter takes, in the dataset's order, in batches that are read as they are asked for."""
-        return pa.RecordBatchReader.from_stream(
-            self._dataset.scan(_names(columns), as_filter(filter), _at_least("batch_size", batch_size, 1))
+        """All rows, or those that a filter takes, in the dataset's order, in batches that are read as they are asked for,
+        a few of them ahead. Ctrl-C ends it between two batches."""
+        reader = pa.RecordBatchReader.from_stream(
+            self._dataset.scan(_names(columns), as_filter(filter), at_least("batch_size", batch_size, 1))
         )
+        # A reader that Arrow goes through alone would not let Python see a Ctrl-C before its end.
+        return pa.RecordBatchReader.from_batches(reader.schema, (batch for batch in reader))
 
     # ---- The index and its cache ----
 
@@ -421,14 +428,15 @@ class Table:
 
     # ---- Other forms ----
 
-    def as_faiss(self, column: str | None = None, **options: Any) -> FaissIndex:
-        """The column's index with the calls that a FAISS index has; `options` are those of `search`."""
+    def as_faiss(self, column: str | None = None, *, nprobes: int | None = None, **options: Any) -> FaissIndex:
+        """The column's index with the calls that a FAISS index has. `options` are others of `search`."""
         from fewter.faiss_form import FaissIndex
 
-        return FaissIndex(self, column or self._vector_column, options)
+        return FaissIndex(self, column or self._vector_column, nprobes or DEFAULT_NPROBES, options)
 
 
-def _is_vector(type_: pa.DataType) -> bool:
+def is_vector(type_: pa.DataType) -> bool:
+    """Whether values of a type are vectors that can be searched."""
     if isinstance(type_, pa.ExtensionType):
         type_ = type_.storage_type
     if not pa.types.is_fixed_size_list(type_):
@@ -445,14 +453,6 @@ def _names(columns: Sequence[str] | None) -> list[str]:
     return list(columns or [])
 
 
-def _at_least(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
-    if not least <= value.__index__() <= ALL_PARTITIONS:
-        raise ValueError(f"{name} must be at least {least} and less than 2^32, not {value}")
-    return value.__index__()
-
-
 def _slice(rows: pa.Table, limit: int | None, offset: int | None) -> pa.Table:
     return rows if limit is None and not offset else rows.slice(offset or 0, limit)
 
@@ -461,124 +461,11 @@ def _first_rows(reader: pa.RecordBatchReader, limit: int | None) -> pa.Table:
     """At least so many rows, if there are as many; reads no more batches than that takes."""
     if limit is None:
         return reader.read_all()
-    batches = []
-    while limit > 0:
+    batches, rows = [], 0
+    while rows < limit:
         try:
             batches.append(reader.read_next_batch())
         except StopIteration:
             break
-        limit -= batches[-1].num_rows
+        rows += batches[-1].num_rows
     return pa.Table.from_batches(batches, reader.schema)
-
-
-# What `nearest` may hold, and what `Table.search` calls it.
-NEAREST_OPTIONS = {
-    "k": "k",
-    "metric": "metric",
-    "refine_factor": "refine_factor",
-    "use_index": "use_index",
-    "ef": "ef",
-    "query_parallelism": "query_parallelism",
-    "approx_mode": "approx_mode",
-    "distance_range": "distance_range",
-}
-NEAREST_KEYS = {"column", "q", "nprobes", "minimum_nprobes", "maximum_nprobes", *NEAREST_OPTIONS}
-
-
-def _request_of_nearest(
-    nearest: Mapping[str, Any],
-    *,
-    filter: FilterChoice | None,
-    prefilter: bool,
-    fast_search: bool = False,
-    fragments: Iterable[Any] | None = None,
-    index_segments: Iterable[Any] | None = None,
-) -> tuple[Matrix, bool, _core.SearchRequest]:
-    """The queries of `nearest`, whether they are a batch, and the request of pylance's arguments."""
-    unknown = nearest.keys() - NEAREST_KEYS
-    if unknown:
-        raise ValueError(f"nearest has unknown keys: {', '.join(sorted(unknown))}")
-    for key in ("column", "q"):
-        if key not in nearest:
-            raise ValueError(f"nearest needs the key {key!r}")
-    queries, is_batch = as_queries(nearest["q"])
-    options = {name: nearest[key] for key, name in NEAREST_OPTIONS.items() if nearest.get(key) is not None}
-    request = _request(
-        column=nearest["column"],
-        filter=filter,
-        prefilter=prefilter,
-        fast_search=fast_search,
-        fragments=None if fragments is None else [getattr(one, "fragment_id", one) for one in fragments],
-        index_segments=None if index_segments is None else [str(one) for one in index_segments],
-        **_probes(nearest),
-        **options,
-    )
-    return queries, is_batch, request
-
-
-def _probes(nearest: Mapping[str, Any]) -> dict[str, Any]:
-    """`nprobes` is both bounds in one; `minimum_nprobes` alone has none above it."""
-    if nearest.get("nprobes") is not None:
-        return {"nprobes": nearest["nprobes"]}
-    least, most = nearest.get("minimum_nprobes"), nearest.get("maximum_nprobes")
-    if least is not None and most is not None and least > most:
-        raise ValueError("minimum_nprobes must be <= maximum_nprobes")
-    if least is None and most is None:
-        return {}
-    if most is None:
-        return {"nprobes": max(least or 0, 1), "max_nprobes": ALL_PARTITIONS}
-    return {"nprobes": min(max(DEFAULT_NPROBES if least is None else least, 1), most), "max_nprobes": most}
-
-
-def _request(
-    *,
-    column: str,
-    k: int = 10,
-    nprobes: int = DEFAULT_NPROBES,
-    max_nprobes: int | None = None,
-    ef: int | None = None,
-    refine_factor: int | None = None,
-    metric: str | None = None,
-    distance_range: DistanceRange | None = None,
-    use_index: bool = True,
-    fast_search: bool = False,
-    index: str | None = None,
-    filter: FilterChoice | None = None,
-    prefilter: bool = True,
-    allow_rows: Any = None,
-    block_rows: Any = None,
-    approx_mode: ApproxMode = "normal",
-    query_parallelism: int = 0,
-    fragments: Sequence[int] | None = None,
-    index_segments: Sequence[str] | None = None,
-    timeout: float | None = None,
-) -> _core.SearchRequest:
-    """The options of `Table.search` as the library has them."""
-    lower, upper = distance_range or (None, None)
-    if query_parallelism < -1:
-        raise ValueError(f"query_parallelism is a number of threads, or -1 for all, not {query_parallelism}")
-    if timeout is not None and not timeout >= 0:
-        raise ValueError(f"timeout is a number of seconds, not {timeout}")
-    return _core.SearchRequest(
-        column=column,
-        k=_at_least("k", k, 1),
-        nprobes=_at_least("nprobes", nprobes, 1),
-        max_nprobes=0 if max_nprobes is None else _at_least("max_nprobes", max_nprobes, 1),
-        ef=0 if ef is None else _at_least("ef", ef, 1),
-        refine_factor=0 if refine_factor is None else _at_least("refine_factor", refine_factor, 1),
-        distance_from=lower,
-        distance_below=upper,
-        filter=as_filter(filter),
-        filter_after=filter is not None and not prefilter,
-        allow_rows=None if allow_rows is None else as_row_ids(allow_rows),
-        block_rows=None if block_rows is None else as_row_ids(block_rows),
-        approx_mode=approx_mode,
-        query_parallelism=query_parallelism,
-        metric=None if metric is None else metric.lower(),
-        use_index=use_index,
-        index=index or "",
-        indexed_rows_only=fast_search,
-        fragments=None if fragments is None else list(fragments),
-        timeout=timeout,
-        segments=None if index_segments is None else [str(segment) for segment in index_segments],
-    )

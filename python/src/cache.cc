@@ -19,6 +19,7 @@
 #include "python_backend.h"
 #include "stats.h"
 #include "status.h"
+#include "trace.h"
 
 namespace nb = nanobind;
 
@@ -38,8 +39,10 @@ CacheHandle MakeTiers(const std::vector<const CacheHandle*>& handles) {
   return CacheHandle(MakeTieredBackend(std::move(tiers)));
 }
 
-SessionHandle MakeSession(const CacheHandle* cache, const CacheHandle* data_cache) {
-  return SessionHandle(Session::Make({.cache = SharedOrNull(cache), .data_cache = SharedOrNull(data_cache)}));
+SessionHandle MakeSession(const CacheHandle* cache, const CacheHandle* data_cache, nb::object trace_listener) {
+  return SessionHandle(Session::Make({.cache = SharedOrNull(cache),
+                                      .data_cache = SharedOrNull(data_cache),
+                                      .trace_listener = MakeTraceListener(std::move(trace_listener))}));
 }
 
 void Flush(const SessionHandle& session) {
@@ -78,7 +81,8 @@ void BindCache(nb::module_& module) {
 
 void BindSession(nb::module_& module) {
   nb::class_<SessionHandle>(module, "Session")
-      .def(nb::new_(&MakeSession), nb::arg("cache").none() = nb::none(), nb::arg("data_cache").none() = nb::none())
+      .def(nb::new_(&MakeSession), nb::arg("cache").none() = nb::none(), nb::arg("data_cache").none() = nb::none(),
+           nb::arg("trace_listener").none() = nb::none())
       .def("flush", &Flush)
       .def("clear", &Clear)
       .def("metrics", &Metrics)

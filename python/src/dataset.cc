@@ -18,6 +18,7 @@
 #include "arrow_capsules.h"
 #include "bindings.h"
 #include "handle.h"
+#include "interrupt.h"
 #include "search_output.h"
 #include "stats.h"
 #include "status.h"
@@ -35,8 +36,8 @@ using Matrix = nb::ndarray<nb::numpy, T, nb::ndim<2>>;
 
 DatasetHandle Open(const std::string& uri, std::optional<uint64_t> version, const SessionHandle& session,
                    const lance::StorageOptions& storage_options) {
-  DatasetOptions options{.version = version, .session = session.shared(), .storage_options = storage_options};
-  return DatasetHandle(ValueOrThrow(WithoutLock([&] { return Dataset::Open(uri, std::move(options)); })));
+  const DatasetOptions options{.version = version, .session = session.shared(), .storage_options = storage_options};
+  return DatasetHandle(RunInterruptibly(nullptr, [&](const auto&) { return Dataset::Open(uri, options); }));
 }
 
 arrow::Result<std::vector<SearchResult>> SearchAll(const Dataset& dataset, const SearchRequest& request,
@@ -50,15 +51,17 @@ arrow::Result<std::vector<SearchResult>> SearchAll(const Dataset& dataset, const
   return dataset.SearchMany(request, vectors);
 }
 
-/// The queries are the rows of a matrix; the columns are those of RowsOf.
+/// The queries are the rows of a matrix; the columns are those of RowsOf. `stop` may be null.
 BatchHandle Search(const DatasetHandle& dataset, const SearchRequest& request, const Queries& queries,
-                   const std::vector<std::string>& columns) {
-  SearchRequest with_columns = request;
-  with_columns.columns = DatasetColumns(columns);
-  return {ValueOrThrow(WithoutLock([&]() -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> {
-    ARROW_ASSIGN_OR_RAISE(const auto results, SearchAll(*dataset, with_columns, queries));
-    return RowsOf(*dataset, results, columns);
-  }))};
+                   const std::vector<std::string>& columns, StopHandle* stop) {
+  SearchRequest whole = request;
+  whole.columns = DatasetColumns(columns);
+  return {RunInterruptibly(stop == nullptr ? nullptr : &stop->source,
+                           [&](const arrow::StopToken& token) -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> {
+                             whole.stop_token = token;
+                             ARROW_ASSIGN_OR_RAISE(const auto results, SearchAll(*dataset, whole, queries));
+                             return RowsOf(*dataset, results, columns);
+                           })};
 }
 
 template <typename T>
@@ -70,8 +73,13 @@ Matrix<T> MatrixOf(std::vector<T> values, size_t rows, size_t columns) {
 }
 
 /// Distances and row ids, a row for each query; what is missing of k rows is an infinite distance and the id -1.
-nb::tuple SearchArrays(const DatasetHandle& dataset, const SearchRequest& request, const Queries& queries) {
-  const auto results = ValueOrThrow(WithoutLock([&] { return SearchAll(*dataset, request, queries); }));
+nb::tuple SearchArrays(const DatasetHandle& dataset, const SearchRequest& request, const Queries& queries,
+                       StopHandle* stop) {
+  SearchRequest whole = request;
+  const auto results = RunInterruptibly(stop == nullptr ? nullptr : &stop->source, [&](const arrow::StopToken& token) {
+    whole.stop_token = token;
+    return SearchAll(*dataset, whole, queries);
+  });
   const size_t places = results.size() * request.k;
   std::vector<float> distances(places, std::numeric_limits<float>::infinity());
   std::vector<int64_t> ids(places, -1);
@@ -86,17 +94,18 @@ nb::tuple SearchArrays(const DatasetHandle& dataset, const SearchRequest& reques
 }
 
 BatchHandle Take(const DatasetHandle& dataset, const RowIds& row_ids, const std::vector<std::string>& columns) {
-  return {ValueOrThrow(WithoutLock([&] { return dataset->Take(std::span(row_ids.data(), row_ids.size()), columns); }))};
+  const std::span ids(row_ids.data(), row_ids.size());
+  return {RunInterruptibly(nullptr, [&](const auto&) { return dataset->Take(ids, columns); })};
 }
 
 ReaderHandle Scan(const DatasetHandle& dataset, const std::vector<std::string>& columns, const FilterHandle* filter,
                   uint64_t batch_size) {
   const ScanRequest request{.columns = columns, .filter = SharedOrNull(filter), .batch_size = batch_size};
-  return {ValueOrThrow(WithoutLock([&] { return dataset->Scan(request); }))};
+  return {RunInterruptibly(nullptr, [&](const auto&) { return dataset->Scan(request); })};
 }
 
 uint64_t CountRows(const DatasetHandle& dataset, const FilterHandle* filter) {
-  return ValueOrThrow(WithoutLock([&] { return dataset->CountRows(SharedOrNull(filter)); }));
+  return RunInterruptibly(nullptr, [&](const auto&) { return dataset->CountRows(SharedOrNull(filter)); });
 }
 
 SchemaHandle SchemaOf(const DatasetHandle& dataset) {
@@ -108,29 +117,35 @@ nb::dict Prewarm(const DatasetHandle& dataset, const std::string& column, const 
                  std::optional<uint64_t> max_bytes, uint64_t bytes_per_second, const nb::object& progress) {
   arrow::StopSource stop;
   std::optional<nb::python_error> raised;
-  PrewarmLimits limits{.bytes_per_second = bytes_per_second, .stop_token = stop.token()};
+  PrewarmLimits limits{.bytes_per_second = bytes_per_second};
   if (max_bytes) limits.max_bytes = *max_bytes;
   limits.progress = [&](const PrewarmProgress& state) {
+    if (progress.is_none() || raised) return;
     const nb::gil_scoped_acquire lock;
     try {
-      if (!progress.is_none()) progress(state.partitions_done, state.partitions, state.bytes_read);
-      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+      progress(state.partitions_done, state.partitions, state.bytes_read);
     } catch (nb::python_error& error) {
       raised.emplace(std::move(error));
       stop.RequestStop();
     }
   };
   const auto mode = strict ? PrewarmMode::kStrict : PrewarmMode::kBestEffort;
-  const auto report = WithoutLock([&] { return dataset->Prewarm(column, index, mode, limits); });
+  const PrewarmReport report =
+      RunInterruptibly(&stop, [&](const arrow::StopToken& token) -> arrow::Result<PrewarmReport> {
+        limits.stop_token = token;
+        auto prewarmed = dataset->Prewarm(column, index, mode, limits);
+        // What was interrupted is not done, whatever was asked for of parts that cannot be read.
+        if (!raised) ARROW_RETURN_NOT_OK(token.Poll());
+        return raised ? PrewarmReport() : prewarmed;
+      });
   if (raised) throw nb::python_error(*std::move(raised));
-  ThrowIfError(report.status());
   nb::dict resident;
-  for (const auto& [tier, partitions] : report->resident) resident[tier.c_str()] = partitions;
+  for (const auto& [tier, partitions] : report.resident) resident[tier.c_str()] = partitions;
   nb::dict result;
-  result["partitions"] = report->partitions;
-  result["loaded"] = report->loaded;
-  result["failed"] = report->failed;
-  result["first_error"] = report->first_error.ok() ? std::string() : report->first_error.message();
+  result["partitions"] = report.partitions;
+  result["loaded"] = report.loaded;
+  result["failed"] = report.failed;
+  result["first_error"] = report.first_error.ok() ? std::string() : report.first_error.message();
   result["resident"] = resident;
   return result;
 }
@@ -165,7 +180,7 @@ nb::dict SegmentOf(const SegmentDescription& segment) {
 
 nb::list DescribeIndex(const DatasetHandle& dataset, const std::string& name) {
   nb::list segments;
-  for (const auto& segment : ValueOrThrow(WithoutLock([&] { return dataset->DescribeIndex(name); }))) {
+  for (const auto& segment : RunInterruptibly(nullptr, [&](const auto&) { return dataset->DescribeIndex(name); })) {
     segments.append(SegmentOf(segment));
   }
   return segments;
@@ -183,8 +198,8 @@ void BindDataset(nb::module_& module) {
       .def("vector_index_names", [](const DatasetHandle& dataset) { return dataset->VectorIndexNames(); })
       .def("describe_index", &DescribeIndex, nb::arg("name"))
       .def("io_stats", [](const DatasetHandle& dataset) { return StatsOf(dataset->io_stats()); })
-      .def("search", &Search, nb::arg("request"), nb::arg("queries"), nb::arg("columns"))
-      .def("search_arrays", &SearchArrays, nb::arg("request"), nb::arg("queries"))
+      .def("search", &Search, nb::arg("request"), nb::arg("queries"), nb::arg("columns"), nb::arg("stop").none())
+      .def("search_arrays", &SearchArrays, nb::arg("request"), nb::arg("queries"), nb::arg("stop").none())
       .def("take", &Take, nb::arg("row_ids"), nb::arg("columns"))
       .def("scan", &Scan, nb::arg("columns"), nb::arg("filter").none(), nb::arg("batch_size"))
       .def("prewarm", &Prewarm, nb::arg("column"), nb::arg("index"), nb::arg("strict"), nb::arg("max_bytes").none(),

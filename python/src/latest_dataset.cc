@@ -13,6 +13,7 @@
 #include "bindings.h"
 #include "fewter/util/status_text.h"
 #include "handle.h"
+#include "interrupt.h"
 #include "status.h"
 
 namespace nb = nanobind;
@@ -25,11 +26,11 @@ using LatestHandle = Handle<LatestDataset>;
 
 LatestHandle Open(const std::string& uri, const SessionHandle& session, const lance::StorageOptions& storage_options,
                   double interval) {
-  DatasetOptions options{.session = session.shared(), .storage_options = storage_options};
+  const DatasetOptions options{.session = session.shared(), .storage_options = storage_options};
   const auto nanoseconds =
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(interval));
   return LatestHandle(
-      ValueOrThrow(WithoutLock([&] { return LatestDataset::Open(uri, std::move(options), nanoseconds); })));
+      RunInterruptibly(nullptr, [&](const auto&) { return LatestDataset::Open(uri, options, nanoseconds); }));
 }
 
 std::optional<std::string> LastError(const LatestHandle& latest) {

@@ -10,22 +10,13 @@
 
 #include "fewter/cache/envelope.h"
 #include "fewter/cache/health.h"
+#include "kept_object.h"
 
 namespace nb = nanobind;
 
 namespace fewter::python {
 
 namespace {
-
-/// Objects of Python can neither be used nor be given back any more once the interpreter is on its way out, which
-/// threads that still work may see.
-bool PythonRuns() {
-#if PY_VERSION_HEX >= 0x030D0000
-  return Py_IsInitialized() != 0 && Py_IsFinalizing() == 0;
-#else
-  return Py_IsInitialized() != 0 && _Py_IsFinalizing() == 0;
-#endif
-}
 
 /// The bytes of an object with the buffer protocol, which it keeps alive.
 class PythonBuffer final : public arrow::Buffer {
@@ -88,20 +79,11 @@ class PythonBackend final : public CacheBackend {
  public:
   explicit PythonBackend(nb::object implementation) : implementation_(std::move(implementation)) {}
 
-  ~PythonBackend() override {
-    if (PythonRuns()) {
-      const nb::gil_scoped_acquire lock;
-      implementation_.reset();
-    } else {
-      (void)implementation_.release();
-    }
-  }
-
   std::string_view kind() const override { return "python"; }
 
   std::string_view Locate(const EncodedKey& key) const override {
     bool is_there = false;
-    Ask([&] { is_there = nb::cast<bool>(implementation_.attr("contains")(NameOf(key))); });
+    Ask([&] { is_there = nb::cast<bool>(implementation_.get().attr("contains")(NameOf(key))); });
     return is_there ? kind() : std::string_view();
   }
 
@@ -109,7 +91,7 @@ class PythonBackend final : public CacheBackend {
   bool is_remote() const override { return true; }
 
   void Flush() override {
-    Ask([&] { implementation_.attr("flush")(); });
+    Ask([&] { implementation_.get().attr("flush")(); });
   }
 
  protected:
@@ -117,7 +99,7 @@ class PythonBackend final : public CacheBackend {
     if (!codec || !health_.MayRead()) return {};
     std::shared_ptr<arrow::Buffer> bytes;
     const std::string failure = Ask([&] {
-      const nb::object found = implementation_.attr("get")(NameOf(key));
+      const nb::object found = implementation_.get().attr("get")(NameOf(key));
       if (!found.is_none()) bytes = BufferOf(found);
     });
     if (!failure.empty()) {
@@ -148,7 +130,7 @@ class PythonBackend final : public CacheBackend {
     const std::string failure = Ask([&] {
       // A copy that the object may keep for as long as it likes.
       const nb::bytes bytes(encoded->data(), static_cast<size_t>(encoded->size()));
-      implementation_.attr("insert")(NameOf(key), bytes);
+      implementation_.get().attr("insert")(NameOf(key), bytes);
     });
     if (!failure.empty()) return health_.WriteFailed(TierFault::kIo, failure);
     health_.WriteSucceeded();
@@ -159,9 +141,9 @@ class PythonBackend final : public CacheBackend {
     const std::string prefix = PrefixOf(name_space);
     const std::string failure = Ask([&] {
       if (prefix.empty()) {
-        implementation_.attr("clear")();
+        implementation_.get().attr("clear")();
       } else {
-        implementation_.attr("invalidate_prefix")(prefix);
+        implementation_.get().attr("invalidate_prefix")(prefix);
       }
     });
     // What was not dropped only takes up room.
@@ -170,7 +152,7 @@ class PythonBackend final : public CacheBackend {
 
   Contents Held() const override {
     std::pair<uint64_t, int64_t> held;
-    Ask([&] { held = nb::cast<std::pair<uint64_t, int64_t>>(implementation_.attr("size")()); });
+    Ask([&] { held = nb::cast<std::pair<uint64_t, int64_t>>(implementation_.get().attr("size")()); });
     return {.entries = held.first, .bytes = held.second};
   }
 
@@ -185,6 +167,8 @@ class PythonBackend final : public CacheBackend {
     try {
       question();
     } catch (nb::python_error& error) {
+      // Not the object's failure: for whoever called the library.
+      if (error.matches(PyExc_KeyboardInterrupt)) PyErr_SetInterrupt();
       std::string failure = nb::cast<std::string>(nb::str(nb::type_name(error.type())));
       // One that has no text is told by its name.
       const nb::object text = nb::steal(PyObject_Str(error.value().ptr()));
@@ -197,7 +181,7 @@ class PythonBackend final : public CacheBackend {
     return {};
   }
 
-  nb::object implementation_;
+  KeptObject implementation_;
   TierHealth health_{{.failures_to_bypass = 3}};
 };
 

@@ -15,6 +15,7 @@
 #include "fewter/dataset/dataset.h"
 #include "fewter/dataset/row_filters.h"
 #include "handle.h"
+#include "interrupt.h"
 #include "status.h"
 
 namespace nb = nanobind;
@@ -73,6 +74,9 @@ void Init(SearchRequest* self, std::string column, uint32_t k, uint32_t nprobes,
 }  // namespace
 
 void BindSearchRequest(nb::module_& module) {
+  nb::class_<StopHandle>(module, "StopSource").def(nb::init<>()).def("request_stop", [](StopHandle& stop) {
+    stop.source.RequestStop();
+  });
   nb::class_<SearchRequest>(module, "SearchRequest")
       .def("__init__", &Init, nb::kw_only(), nb::arg("column"), nb::arg("k") = 10, nb::arg("nprobes") = 20,
            nb::arg("max_nprobes") = 0, nb::arg("ef") = 0, nb::arg("refine_factor") = 0,

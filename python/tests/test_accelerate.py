@@ -48,6 +48,9 @@ SERVED = [
     {"filter": (pc.field("id") > 100) & pc.field("text").is_valid(), "prefilter": True, "columns": ["id"]},
     {"filter": "more.half > 300", "prefilter": True, "limit": 3},
     {"filter": "id = -1", "prefilter": True},
+    {"columns": ["more.half", "id", "more.odd"], "filter": "more.odd"},
+    {"columns": ["more", "more.half", "_rowid", "_distance"], "with_row_id": True},
+    {"filter": "_rowid < 900 AND _rowid >= 4", "prefilter": True, "columns": ["_rowid"]},
     {"nearest": {"k": 3}},
     {"nearest": {"k": 3, "metric": "cosine"}},
     {"nearest": {"use_index": False}},
@@ -99,7 +102,6 @@ def test_everything_else_is_pylances(dataset, fast):
     "options, reason",
     [
         ({"columns": {"twice": "id * 2"}}, "expressions"),
-        ({"columns": ["more.half"]}, "more.half"),
         ({"nearest": {"search_effort": 0.9}}, "search_effort"),
         ({"order_by": ["id"]}, "order_by"),
         ({"filter": "array_has(make_array(id), 5)"}, "make_array"),
@@ -128,7 +130,7 @@ def test_a_search_that_fails_is_pylances(dataset, fast, queries, monkeypatch, ca
         raise OSError("the line is cut")
 
     nearest = {"column": "vector", "q": queries[0], "k": 5, "nprobes": 8}
-    monkeypatch.setattr(fast.table, "_search", fail)
+    monkeypatch.setattr(fast.table, "_rows_of", fail)
     with caplog.at_level(logging.INFO, "fewter"):
         assert fast.to_table(nearest=nearest) == dataset.to_table(nearest=nearest)
     assert "the line is cut" in caplog.text

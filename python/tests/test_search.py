@@ -136,6 +136,7 @@ def test_columns(table, queries):
     assert names(columns=["_distance", "id"]) == ["_distance", "id"]
     assert names(columns=[]) == ["_distance", "_rowid"]
     assert names(columns=[], with_row_id=False) == ["_distance"]
+    assert names(columns=["more.half", "id", "more"]) == ["more.half", "id", "more", "_distance"]
     assert names(columns=["id", "_rowaddr"], with_row_id=True) == ["id", "_rowaddr", "_distance", "_rowid"]
     with pytest.raises(TypeError, match="not a string"):
         names(columns="text")

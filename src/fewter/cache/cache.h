@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <exception>
@@ -18,6 +19,7 @@
 
 #include "fewter/cache/backend.h"
 #include "fewter/cache/key.h"
+#include "fewter/util/caller_limit.h"
 
 /// The typed face of a cache: keys in, shared_ptr<const Value> out.
 ///
@@ -66,8 +68,9 @@ class Cache {
   void Insert(const K& key, CachedValue<K> value) const;
 
   /// The value; if it is not there, runs `loader` on this thread, or waits for the caller that is running its own for
-  /// the same key. A loader's error goes to all who waited and is not kept. A loader may load other keys, but not
-  /// those whose loaders may load this one. Check bounds before you call: a key that cannot exist must not be looked
+  /// the same key. A loader's error goes to all who waited and is not kept; if it only says that its caller gave up
+  /// (util/caller_limit.h), the others load for themselves. A loader may load other keys, but not those whose loaders
+  /// may load this one. Check bounds before you call: a key that cannot exist must not be looked
   /// up.
   template <CacheKey K, ValueLoader<K> Loader>
   arrow::Result<CachedValue<K>> GetOrLoad(const K& key, Loader&& loader) const;
@@ -265,32 +268,51 @@ arrow::Result<CachedValue<K>> Cache::Load(const K& key, Loader&& loader) const {
   // The loader may do anything, such as dropping the last reference to the backend, or to this.
   const Cache self = *this;
   const internal::StackKey<K> encoded(key, *self.namespace_);
-  const auto loading =
-      self.backend_->Load(*encoded, CodecOf<K>(), typeid(typename K::Value), internal::ToEntryLoader<K>(loader));
-  ARROW_ASSIGN_OR_RAISE(CacheEntry entry, loading.result());
-  return internal::FromEntry<K>(std::move(entry));
+  const CacheLoader load = internal::ToEntryLoader<K>(loader);
+  for (;;) {
+    bool is_mine = false;
+    const auto loading = self.backend_->Load(*encoded, CodecOf<K>(), typeid(typename K::Value), [&] {
+      is_mine = true;
+      return load();
+    });
+    if (!is_mine && IsCallerLimit(loading.status())) continue;
+    ARROW_ASSIGN_OR_RAISE(CacheEntry entry, loading.result());
+    return internal::FromEntry<K>(std::move(entry));
+  }
 }
 
 template <CacheKey K, ManyValuesLoader<K> Loader>
 std::vector<arrow::Result<CachedValue<K>>> Cache::LoadMany(std::span<const K> keys, Loader&& loader) const {
   const Cache self = *this;
-  std::vector<arrow::Future<CacheEntry>> loading, mine;
-  std::vector<size_t> claimed;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    const internal::StackKey<K> encoded(keys[i], *self.namespace_);
-    // Called now, if at all: if this is the first to ask.
-    const CacheLoader claim = [&] {
-      claimed.push_back(i);
-      return mine.emplace_back(arrow::Future<CacheEntry>::Make());
-    };
-    loading.push_back(self.backend_->Load(*encoded, CodecOf<K>(), typeid(typename K::Value), claim));
-  }
-  internal::FinishClaims<K>(claimed, &mine, loader);
-  std::vector<arrow::Result<CachedValue<K>>> values;
-  values.reserve(keys.size());
-  for (auto& entry : loading) {
-    const arrow::Result<CacheEntry>& loaded = entry.result();
-    values.push_back(loaded.ok() ? arrow::Result<CachedValue<K>>(internal::FromEntry<K>(*loaded)) : loaded.status());
+  std::vector<arrow::Result<CachedValue<K>>> values(keys.size());
+  std::vector<size_t> wanted(keys.size());
+  std::iota(wanted.begin(), wanted.end(), 0);
+  while (!wanted.empty()) {
+    std::vector<arrow::Future<CacheEntry>> loading, mine;
+    std::vector<size_t> claimed;
+    for (const size_t i : wanted) {
+      const internal::StackKey<K> encoded(keys[i], *self.namespace_);
+      // Called now, if at all: if this is the first to ask.
+      const CacheLoader claim = [&] {
+        claimed.push_back(i);
+        return mine.emplace_back(arrow::Future<CacheEntry>::Make());
+      };
+      loading.push_back(self.backend_->Load(*encoded, CodecOf<K>(), typeid(typename K::Value), claim));
+    }
+    internal::FinishClaims<K>(claimed, &mine, loader);
+    std::vector<size_t> given_up;
+    for (size_t place = 0; place < wanted.size(); ++place) {
+      const size_t i = wanted[place];
+      const arrow::Result<CacheEntry>& loaded = loading[place].result();
+      if (loaded.ok()) {
+        values[i] = internal::FromEntry<K>(*loaded);
+      } else if (IsCallerLimit(loaded.status()) && !std::binary_search(claimed.begin(), claimed.end(), i)) {
+        given_up.push_back(i);
+      } else {
+        values[i] = loaded.status();
+      }
+    }
+    wanted = std::move(given_up);
   }
   return values;
 }

@@ -1,5 +1,6 @@
 #include "fewter/cache/cache.h"
 
+#include <chrono>
 #include <future>
 #include <memory>
 #include <ostream>
@@ -106,6 +107,27 @@ TEST_P(AnyCache, WhatAnotherIsLoadingIsWaitedFor) {
   EXPECT_EQ((*found[1])->ToString(), "two");
   EXPECT_EQ((*others[0])->ToString(), "two");
   EXPECT_EQ((*others[1])->ToString(), "three");
+}
+
+TEST_P(AnyCache, WhoWaitsForACallerThatGivesUpLoadsForItself) {
+  const std::vector<TextKey> keys = {TextKey{1}, TextKey{2}};
+  std::vector<TextResult> many;
+  TextResult one;
+  std::vector<std::thread> others;
+  const auto load = [](const std::vector<size_t>& wanted) {
+    return std::vector<TextResult>(wanted.size(), Text::Make("theirs"));
+  };
+  const auto given_up = cache_.LoadMany(std::span<const TextKey>(keys), [&](const std::vector<size_t>&) {
+    // Whether they have begun to wait by now or not, the loading below fails without them.
+    others.emplace_back([&] { many = cache_.LoadMany(std::span<const TextKey>(keys), load); });
+    others.emplace_back([&] { one = cache_.Load(TextKey{2}, [] { return Text::Make("theirs"); }); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return std::vector<TextResult>(2, CallerLimit(arrow::Status::Cancelled("enough")));
+  });
+  for (auto& other : others) other.join();
+  for (const auto& result : given_up) EXPECT_TRUE(result.status().IsCancelled());
+  for (const auto& result : many) EXPECT_EQ((*result)->ToString(), "theirs");
+  EXPECT_EQ((*one)->ToString(), "theirs");
 }
 
 TEST_P(AnyCache, KeepsTypesOfKeysApart) {

@@ -1,7 +1,9 @@
 #include "fewter/cli/config_file.h"
 
 #include <cstdlib>
+#include <istream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,15 +36,37 @@ bool IsInEnvironment(const CLI::Option& option) {
   return value != nullptr && *value != '\0';
 }
 
+/// The text with no comments. CLI11 takes a '#' within quotes for the begin of one.
+std::string WithoutComments(std::istream& input) {
+  std::string text;
+  for (std::string line; std::getline(input, line);) {
+    char quote = '\0';
+    size_t end = 0;
+    for (; end < line.size() && (quote != '\0' || line[end] != '#'); ++end) {
+      const char c = line[end];
+      if (quote == '"' && c == '\\') {
+        ++end;
+      } else if (quote != '\0') {
+        if (c == quote) quote = '\0';
+      } else if (c == '"' || c == '\'') {
+        quote = c;
+      }
+    }
+    text += line.substr(0, end) + '\n';
+  }
+  return text;
+}
+
 /// CLI11 takes a key for the command in whose section it is, and goes by a file before it goes by the environment. Here
 /// a key without a section is for every command that has the option, and what is in the environment is left to that.
 class ConfigReader : public CLI::ConfigTOML {
  public:
-  explicit ConfigReader(const CLI::App* app) : app_(app) {}
+  explicit ConfigReader(const CLI::App* app) : app_(app) { commentChar = '\0'; }
 
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
     std::vector<CLI::ConfigItem> read;
-    for (const CLI::ConfigItem& item : CLI::ConfigTOML::from_config(input)) {
+    std::istringstream text(WithoutComments(input));
+    for (const CLI::ConfigItem& item : CLI::ConfigTOML::from_config(text)) {
       // The begin and end of a section.
       if (item.name == "++" || item.name == "--") continue;
       bool is_known = false;

@@ -14,6 +14,7 @@
 #include "fewter/dataset/fragment_moves.h"
 #include "fewter/dataset/row_locations.h"
 #include "fewter/dataset/row_reader.h"
+#include "fewter/dataset/traced_call.h"
 #include "fewter/dataset/vector_column.h"
 #include "fewter/lance/deletions.h"
 #include "fewter/util/argument_error.h"
@@ -110,8 +111,11 @@ arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::Obj
   if (options.session == nullptr) options.session = Session::Make();
   store->counter()->ObserveBy(options.session->metrics().requests);
   if (store->is_remote()) store = store->WithByteCache(MakeByteCache(*options.session, store->identity()));
-  ARROW_ASSIGN_OR_RAISE(auto manifest, lance::ReadManifest(*store, options.version));
-  return Open(std::move(store), std::move(manifest), std::move(options.session));
+  return TracedCall("fewter.open", *options.session, store->identity(),
+                    [&]() -> arrow::Result<std::shared_ptr<Dataset>> {
+                      ARROW_ASSIGN_OR_RAISE(auto manifest, lance::ReadManifest(*store, options.version));
+                      return Open(store, std::move(manifest), options.session);
+                    });
 }
 
 arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::ObjectStore> store,
@@ -202,6 +206,7 @@ arrow::Result<std::shared_ptr<const Segment>> Dataset::GetSegment(const lance::I
     const auto found = segments_.find(&metadata);
     if (found != segments_.end()) return found->second;
   }
+  const TracedSpan span("fewter.index.open");
   ARROW_ASSIGN_OR_RAISE(auto opened, OpenSegment(store_, *manifest_, metadata, moves_, *session_));
   std::lock_guard lock(mutex_);
   return segments_.emplace(&metadata, std::move(opened)).first->second;
@@ -227,6 +232,12 @@ arrow::Result<std::vector<uint64_t>> Dataset::RowIds() const {
 
 arrow::Result<PrewarmReport> Dataset::Prewarm(const std::string& column, const std::string& index, PrewarmMode mode,
                                               const PrewarmLimits& limits) const {
+  return TracedCall("fewter.prewarm", *session_, store_->identity(),
+                    [&] { return PrewarmIndex(column, index, mode, limits); });
+}
+
+arrow::Result<PrewarmReport> Dataset::PrewarmIndex(const std::string& column, const std::string& index,
+                                                   PrewarmMode mode, const PrewarmLimits& limits) const {
   ARROW_ASSIGN_OR_RAISE(const auto chosen, ChooseIndex(column, index));
   CacheBackend& backend = *session_->cache().backend();
   const std::vector<std::string_view> tiers = TiersToFill(backend);

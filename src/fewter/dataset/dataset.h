@@ -245,6 +245,9 @@ class Dataset {
   arrow::Result<std::vector<SearchResult>> RunSearch(const SearchRequest& request,
                                                      std::span<const std::vector<float>> queries) const;
 
+  /// Prewarm, untraced.
+  arrow::Result<PrewarmReport> PrewarmIndex(const std::string& column, const std::string& index, PrewarmMode mode,
+                                            const PrewarmLimits& limits) const;
   arrow::Result<const lance::Field*> FindColumn(const std::string& column) const;
   arrow::Result<std::shared_ptr<VectorColumn>> GetVectorColumn(const lance::Field& field) const;
   /// The segments of the index to use for a column; none if `index` is empty and there is none.

@@ -14,6 +14,7 @@
 #include "fewter/dataset/row_reader.h"
 #include "fewter/dataset/scan_reader.h"
 #include "fewter/dataset/taken_ahead.h"
+#include "fewter/dataset/traced_call.h"
 #include "fewter/util/argument_error.h"
 #include "fewter/util/side_by_side.h"
 
@@ -111,7 +112,7 @@ arrow::Result<uint64_t> Dataset::CountRows(const std::shared_ptr<const Filter>& 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::Take(std::span<const uint64_t> row_ids,
                                                                  const std::vector<std::string>& columns) const {
   ARROW_ASSIGN_OR_RAISE(const auto schema, GetRowReader()->SchemaOf(columns));
-  return TakeRows(row_ids, schema, false);
+  return TracedCall("fewter.take", *session_, store_->identity(), [&] { return TakeRows(row_ids, schema, false); });
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::TakeRows(std::span<const uint64_t> row_ids,

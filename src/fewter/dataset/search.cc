@@ -21,6 +21,7 @@
 #include "fewter/dataset/search_result_internal.h"
 #include "fewter/dataset/vector_column.h"
 #include "fewter/util/argument_error.h"
+#include "fewter/util/trace.h"
 #include "fewter/vector/ivf/moved_rows.h"
 
 namespace fewter {
@@ -180,6 +181,7 @@ class DatasetSearch {
       ARROW_ASSIGN_OR_RAISE(postfilter_, dataset_.Bind(*request_.filter));
       return arrow::Status::OK();
     }
+    const TracedSpan span("fewter.filter");
     if (request_.fragments) {
       const Fragments fragments = Wanted(dataset_.manifest().fragments);
       ARROW_ASSIGN_OR_RAISE(const auto taken, dataset_.TakenOfEach(*request_.filter, fragments));
@@ -193,6 +195,7 @@ class DatasetSearch {
 
   /// Leaves of all results the rows that the filter takes.
   arrow::Status FilterFoundRows() {
+    const TracedSpan span("fewter.filter");
     std::vector<uint64_t> ids;
     for (const auto& result : results_) {
       for (const Neighbor& row : result.rows) ids.push_back(row.row_id);
@@ -293,7 +296,8 @@ class DatasetSearch {
             .upper = upper(),
             .ef = request_.ef,
             .approx_mode = request_.approx_mode,
-            .threads = Threads()};
+            .threads = Threads(),
+            .stop_token = &request_.stop_token};
   }
 
   /// As pylance clamps them.
@@ -314,6 +318,7 @@ class DatasetSearch {
 
   /// Fills the rows with the candidates of all segments.
   arrow::Status SearchSegments() {
+    const TracedSpan span("fewter.index.search");
     std::vector<SegmentFilter> filters;
     const IvfSearchOptions options = SegmentOptions();
     for (size_t i = 0; i < segments_.size(); ++i) {
@@ -325,6 +330,7 @@ class DatasetSearch {
       }
     }
     for (size_t query = 0; query < queries_.size(); ++query) {
+      ARROW_RETURN_NOT_OK(request_.stop_token.Poll());
       ARROW_RETURN_NOT_OK(SearchFurther(query, filters, options));
       results_[query].rows = DifferentNearestOf(std::move(results_[query].rows), options.k);
     }
@@ -385,6 +391,7 @@ class DatasetSearch {
 
   /// Puts exact distances in the place of the candidates' estimates.
   arrow::Status ScoreAgain() {
+    const TracedSpan span("fewter.refine");
     ARROW_ASSIGN_OR_RAISE(const auto locations, dataset_.GetRowLocations());
     for (size_t query = 0; query < queries_.size(); ++query) {
       SearchResult& result = results_[query];
@@ -411,6 +418,7 @@ class DatasetSearch {
   /// rows only these.
   arrow::Status SearchExactly(const Fragments& fragments) {
     if (fragments.empty()) return arrow::Status::OK();
+    const TracedSpan span("fewter.exact_search");
     const bool none_deleted = std::none_of(fragments.begin(), fragments.end(),
                                            [](const auto* fragment) { return fragment->deletion_file.has_value(); });
     const auto filter = none_deleted ? prefilter_ : BothOf(BlockRows({&kDeletedRowId, 1}), prefilter_);
@@ -480,6 +488,7 @@ class DatasetSearch {
   /// Takes the rows of all results together. A search finds live rows only.
   arrow::Status AddColumns() {
     if (row_schema_ == nullptr) return arrow::Status::OK();
+    const TracedSpan span("fewter.take");
     std::vector<uint64_t> ids;
     for (const auto& result : results_) {
       for (const Neighbor& row : result.rows) ids.push_back(row.row_id);

@@ -26,7 +26,8 @@ struct SessionOptions {
   arrow::internal::Executor* io_executor = nullptr;
   /// Compares rows for searches that may use several threads; null for Arrow's CPU pool. Not owned.
   arrow::internal::Executor* cpu_executor = nullptr;
-  /// Told of every search when it has ended, on the thread that called it; see util/trace.h.
+  /// Told of every search, opening, take and prewarming when it has ended, on the thread that called it; see
+  /// util/trace.h.
   TraceListener trace_listener = {};
 
   static constexpr int64_t kDefaultCacheBytes = int64_t{1} << 30;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "fewter/util/caller_limit.h"
+
 namespace fewter::lance {
 
 std::string_view ToString(IoKind kind) {
@@ -98,9 +100,9 @@ IoStats IoCounter::Snapshot() const {
 }
 
 arrow::Status IoQuery::Check() const {
-  ARROW_RETURN_NOT_OK(limits_.stop_token.Poll());
+  if (const arrow::Status stopped = limits_.stop_token.Poll(); !stopped.ok()) return CallerLimit(stopped);
   if (IoEvent::Clock::now() < limits_.deadline) return arrow::Status::OK();
-  return arrow::Status::IOError("the query's time is over");
+  return CallerLimit(arrow::Status::IOError("the query's time is over"));
 }
 
 }  // namespace fewter::lance

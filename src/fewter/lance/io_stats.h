@@ -167,7 +167,7 @@ class IoQuery {
 
   IoCounter& counter() { return counter_; }
   const Limits& limits() const { return limits_; }
-  /// Cancelled, or IOError if the deadline has passed.
+  /// Cancelled, or IOError if the deadline has passed; either is a CallerLimit.
   arrow::Status Check() const;
 
  private:

@@ -64,6 +64,8 @@ struct IvfSearchOptions {
   /// How many threads may work on it, the caller's included; at least 1. The others are the executor's; they are left
   /// alone where they would not be worth waking.
   uint32_t threads = 1;
+  /// Of SearchMany: looked at between queries, or groups of them. Null for none. Not owned.
+  const arrow::StopToken* stop_token = nullptr;
   /// A thread of the executor takes some tens of microseconds to wake up: worth it from so many bytes of partitions a
   /// thread on.
   int64_t bytes_worth_a_thread = 512 << 10;

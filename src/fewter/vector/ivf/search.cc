@@ -247,6 +247,10 @@ class QueriesTogether {
   std::span<IvfSearchCounts> counts_;
 };
 
+arrow::Status CheckStop(const IvfSearchOptions& options) {
+  return options.stop_token == nullptr ? arrow::Status::OK() : options.stop_token->Poll();
+}
+
 /// Whether queries should go through the partitions together.
 bool IsWorthSharing(const IvfIndexState& state, const IvfSearchOptions& options) {
   const ScorerOptions scoring{
@@ -288,6 +292,7 @@ arrow::Status IvfIndex::SearchByQuery(std::span<const float* const> queries, Ivf
   for (const float* query : queries) prepared.emplace_back(*state_, query, options);
   const auto ranked = RankAll(*state_, prepared, options);
   for (size_t i = 0; i < queries.size(); ++i) {
+    ARROW_RETURN_NOT_OK(CheckStop(options));
     std::vector<arrow::Status> failures;
     const Partitions partitions = GetPartitions(NumbersOf(ranked[i]), &failures);
     if (!failures.empty()) return failures.front();
@@ -302,6 +307,7 @@ arrow::Status IvfIndex::SearchByPartition(std::span<const float* const> queries,
                                           std::span<IvfSearchCounts> counts) const {
   QueriesTogether together(*state_, queries, options, counts);
   for (auto wanted = together.NextPartitions(); !wanted.empty(); wanted = together.NextPartitions()) {
+    ARROW_RETURN_NOT_OK(CheckStop(options));
     std::vector<arrow::Status> failures;
     const Partitions partitions = GetPartitions(wanted, &failures);
     if (!failures.empty()) return failures.front();

@@ -1,0 +1,161 @@
+"""What a search may be told, as `Table.search` takes it and as pylance's `nearest` says it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from fewter import _core
+from fewter.filters import FilterChoice, as_filter
+from fewter.vectors import as_row_ids
+
+ApproxMode = Literal["fast", "normal", "accurate"]
+DistanceRange = tuple[float | None, float | None]
+
+DEFAULT_NPROBES = 20
+# As many partitions as there are: what an unlimited `max_nprobes` is to the library.
+ALL_PARTITIONS = 2**32 - 1
+
+
+class SearchOptions(TypedDict, total=False):
+    """The options of a search. `Table.search` says what they do; None is the default of each."""
+
+    column: str | None
+    nprobes: int | None
+    max_nprobes: int | None
+    ef: int | None
+    refine_factor: int | None
+    metric: str | None
+    distance_range: DistanceRange | None
+    use_index: bool | None
+    fast_search: bool | None
+    index: str | None
+    filter: FilterChoice | None
+    prefilter: bool | None
+    allow_rows: Any
+    block_rows: Any
+    approx_mode: ApproxMode | None
+    query_parallelism: int | None
+    fragments: Sequence[int] | None
+    index_segments: Sequence[str] | None
+    timeout: float | None
+
+
+def _at_least_one(name: str, value: Any) -> int:
+    return at_least(name, value, 1)
+
+
+def _threads(name: str, value: int) -> int:
+    if value < -1:
+        raise ValueError(f"{name} is a number of threads, or -1 for all, not {value}")
+    return value
+
+
+def _seconds(name: str, value: float) -> float:
+    if not value >= 0:
+        raise ValueError(f"{name} is a number of seconds, not {value}")
+    return value
+
+
+def _as_given(_: str, value: Any) -> Any:
+    return value
+
+
+# What the library calls an option, and what it makes of a value, if that is not as it is given.
+_OF_LIBRARY: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
+    "k": ("k", _at_least_one),
+    "nprobes": ("nprobes", _at_least_one),
+    "max_nprobes": ("max_nprobes", _at_least_one),
+    "ef": ("ef", _at_least_one),
+    "refine_factor": ("refine_factor", _at_least_one),
+    "metric": ("metric", lambda _, metric: metric.lower()),
+    "fast_search": ("indexed_rows_only", _as_given),
+    "filter": ("filter", lambda _, filter: as_filter(filter)),
+    "allow_rows": ("allow_rows", lambda _, ids: as_row_ids(ids)),
+    "block_rows": ("block_rows", lambda _, ids: as_row_ids(ids)),
+    "query_parallelism": ("query_parallelism", _threads),
+    "fragments": ("fragments", lambda _, fragments: list(fragments)),
+    "index_segments": ("segments", lambda _, segments: [str(segment) for segment in segments]),
+    "timeout": ("timeout", _seconds),
+}
+# Of two arguments one of the library's, or the other way round.
+_APART = {"distance_range", "prefilter"}
+
+
+def request_of(column: str, k: int, options: Mapping[str, Any]) -> _core.SearchRequest:
+    """The library's request; `options` are SearchOptions, of which the column is not looked at."""
+    unknown = options.keys() - SearchOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"a search has no option {', '.join(sorted(unknown))}")
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    given |= {"column": column, "k": k}
+    arguments = {}
+    for name, value in given.items():
+        if name not in _APART:
+            called, convert = _OF_LIBRARY.get(name, (name, _as_given))
+            arguments[called] = convert(name, value)
+    lower, upper = given.get("distance_range", (None, None))
+    return _core.SearchRequest(
+        **arguments,
+        distance_from=lower,
+        distance_below=upper,
+        filter_after="filter" in given and not given.get("prefilter", True),
+    )
+
+
+def at_least(name: str, value: Any, least: int) -> int:
+    """A whole number that the library has 32 bits for."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    if not least <= value.__index__() <= ALL_PARTITIONS:
+        raise ValueError(f"{name} must be at least {least} and less than 2^32, not {value}")
+    return value.__index__()
+
+
+# Of what `nearest` may hold, that which `Table.search` has by the same name.
+_SAME_IN_NEAREST = {
+    "metric",
+    "refine_factor",
+    "use_index",
+    "ef",
+    "query_parallelism",
+    "approx_mode",
+    "distance_range",
+}
+NEAREST_KEYS = {"column", "q", "k", "nprobes", "minimum_nprobes", "maximum_nprobes", *_SAME_IN_NEAREST}
+
+
+def request_of_nearest(
+    nearest: Mapping[str, Any],
+    *,
+    fragments: Iterable[Any] | None = None,
+    index_segments: Iterable[Any] | None = None,
+    **options: Any,
+) -> _core.SearchRequest:
+    """The library's request of pylance's arguments; the queries are not looked at."""
+    unknown = nearest.keys() - NEAREST_KEYS
+    if unknown:
+        raise ValueError(f"nearest has unknown keys: {', '.join(sorted(unknown))}")
+    for key in ("column", "q"):
+        if key not in nearest:
+            raise ValueError(f"nearest needs the key {key!r}")
+    options |= {name: nearest[name] for name in _SAME_IN_NEAREST & nearest.keys()}
+    options |= _probes(nearest)
+    options["fragments"] = None if fragments is None else [getattr(one, "fragment_id", one) for one in fragments]
+    options["index_segments"] = None if index_segments is None else list(index_segments)
+    k = nearest.get("k")
+    return request_of(nearest["column"], 10 if k is None else k, options)
+
+
+def _probes(nearest: Mapping[str, Any]) -> dict[str, Any]:
+    """`nprobes` is both bounds in one; `minimum_nprobes` alone has none above it."""
+    if nearest.get("nprobes") is not None:
+        return {"nprobes": nearest["nprobes"]}
+    least, most = nearest.get("minimum_nprobes"), nearest.get("maximum_nprobes")
+    if least is not None and most is not None and least > most:
+        raise ValueError("minimum_nprobes must be <= maximum_nprobes")
+    if least is None and most is None:
+        return {}
+    if most is None:
+        return {"nprobes": max(least or 0, 1), "max_nprobes": ALL_PARTITIONS}
+    return {"nprobes": min(max(DEFAULT_NPROBES if least is None else least, 1), most), "max_nprobes": most}
