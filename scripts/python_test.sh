@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Python package as its users have it: builds the wheel, installs it into a fresh environment with nothing but what it
 # asks for, and then beside pylance for all of its tests.
-#   scripts/python_test.sh [PYTHON]      of another Python than .venv's, such as python3.13; it needs the same pyarrow
+#   scripts/python_test.sh [PYTHON]      of another Python than .venv's, such as python3.13, for which all is compiled anew
 set -euo pipefail
 cd "$(dirname "$0")/.."
 other=${1:-}
@@ -12,7 +12,7 @@ if [ -n "$other" ]; then
   "$environment/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 fi
 python=$environment/bin/python
-wheel=$(scripts/python_wheel.sh "$python")
+wheel=$(scripts/python_wheel.sh "$environment")
 tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
 case $wheel in *-"$tag-$tag"-manylinux_*_"$(uname -m)".whl) ;; *) echo "$wheel has other tags than $tag" >&2; exit 1 ;; esac
 
