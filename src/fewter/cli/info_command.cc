@@ -10,6 +10,7 @@
 #include "fewter/cli/commands.h"
 #include "fewter/cli/stats_output.h"
 #include "fewter/cli/store_choice.h"
+#include "fewter/cli/text_table.h"
 #include "fewter/dataset/dataset.h"
 #include "fewter/util/status_text.h"
 
@@ -120,13 +121,13 @@ void PrintTable(const std::string& uri, const Dataset& dataset) {
              manifest.data_storage_version, manifest.live_rows());
   fmt::print("  columns\n");
   for (const auto& field : manifest.fields) {
-    if (field.parent_id < 0) fmt::print("    {}: {}\n", Printable(field.name), Printable(field.logical_type));
+    if (field.parent_id < 0) fmt::print("    {}: {}\n", PrintableName(field.name), PrintableName(field.logical_type));
   }
   PrintFragments(manifest);
   const auto names = dataset.VectorIndexNames();
   fmt::print("  vector indexes{}\n", names.empty() ? ": none" : "");
   for (const auto& name : names) {
-    fmt::print("    {}\n", Printable(name));
+    fmt::print("    {}\n", PrintableName(name));
     auto described = dataset.DescribeIndex(name);
     if (!described.ok()) {
       fmt::print("    cannot be read: {}\n", MessageWithReason(described.status()));

@@ -1,6 +1,7 @@
 #include "fewter/cli/output_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/core.h>
@@ -100,6 +101,20 @@ arrow::Status CannotWrite(const std::string& path) {
   return arrow::internal::IOErrorFromErrno(errno, "cannot write '", path, "'");
 }
 
+/// Where a link leads to, whether there is something or not: that file is written, as a shell's `>` does. The path
+/// itself if it is none, or one of a circle of links.
+std::filesystem::path BehindLinks(const std::filesystem::path& path) {
+  constexpr int kMostLinks = 40;
+  std::filesystem::path target = path;
+  for (int i = 0; i < kMostLinks; ++i) {
+    std::error_code error;
+    const auto next = std::filesystem::read_symlink(target, error);
+    if (error) return target;
+    target = target.parent_path() / next;
+  }
+  return path;
+}
+
 }  // namespace
 
 std::shared_ptr<arrow::io::OutputStream> WriteToDescriptor(int descriptor, std::string name) {
@@ -112,11 +127,11 @@ arrow::Result<std::unique_ptr<OutputFile>> OutputFile::Open(const std::string& p
   if (path.empty() || std::filesystem::is_directory(status)) {
     return ArgumentError("the output '", path, "' is a folder, not a file");
   }
-  const bool is_in_place = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
-  // Of a link the file that it leads to is replaced.
-  const auto target = std::filesystem::is_symlink(std::filesystem::symlink_status(path, error))
-                          ? std::filesystem::weakly_canonical(path, error)
-                          : std::filesystem::path(path);
+  const bool is_there = std::filesystem::exists(status);
+  const bool is_in_place = is_there && !std::filesystem::is_regular_file(status);
+  // A file that may not be written to may still be replaced, but nobody expects that.
+  if (is_there && access(path.c_str(), W_OK) != 0) return CannotWrite(path);
+  const std::filesystem::path target = BehindLinks(path);
   std::string temporary;
   if (!is_in_place) {
     temporary = (target.parent_path() / fmt::format(".{}.{}.part", target.filename().string(), getpid())).string();
@@ -129,6 +144,9 @@ arrow::Result<std::unique_ptr<OutputFile>> OutputFile::Open(const std::string& p
     return CannotWrite(path);
   }
   std::unique_ptr<OutputFile> file(new OutputFile(target.string(), std::move(temporary), descriptor));
+  // Who may read the file that is replaced may read the new one, and nobody else.
+  const auto mode = static_cast<mode_t>(status.permissions());
+  if (is_there && !is_in_place && fchmod(descriptor, mode) != 0) return CannotWrite(path);
   file->stream_ = WriteToDescriptor(descriptor, "'" + path + "'");
   return file;
 }

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <utility>
+#include <vector>
 
 #include <arrow/array/array_dict.h>
 #include <arrow/ipc/writer.h>
@@ -62,11 +63,9 @@ class ArrowSink : public RowSink {
   explicit ArrowSink(std::shared_ptr<arrow::ipc::RecordBatchWriter> writer) : writer_(std::move(writer)) {}
 
   arrow::Status Write(const arrow::RecordBatch& rows) override {
-    auto columns = rows.columns();
+    auto columns = rows.column_data();
     for (size_t i = 0; i < columns.size(); ++i) {
-      if (columns[i]->type_id() != arrow::Type::DICTIONARY) continue;
-      const auto& array = static_cast<const arrow::DictionaryArray&>(*columns[i]);
-      ARROW_ASSIGN_OR_RAISE(columns[i], dictionaries_[i].Add(array));
+      ARROW_ASSIGN_OR_RAISE(columns[i], WithGrowing({i}, std::move(columns[i])));
     }
     return writer_->WriteRecordBatch(*arrow::RecordBatch::Make(rows.schema(), rows.num_rows(), std::move(columns)));
   }
@@ -74,9 +73,29 @@ class ArrowSink : public RowSink {
   arrow::Status Close() override { return writer_->Close(); }
 
  private:
+  /// Which column, which of its children, and so on.
+  using Place = std::vector<size_t>;
+
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> WithGrowing(const Place& place,
+                                                               std::shared_ptr<arrow::ArrayData> data) {
+    if (data->type->id() == arrow::Type::DICTIONARY) {
+      ARROW_ASSIGN_OR_RAISE(const auto array, dictionaries_[place].Add(arrow::DictionaryArray(data)));
+      return array->data();
+    }
+    std::shared_ptr<arrow::ArrayData> changed;
+    for (size_t i = 0; i < data->child_data.size(); ++i) {
+      Place below = place;
+      below.push_back(i);
+      ARROW_ASSIGN_OR_RAISE(auto child, WithGrowing(below, data->child_data[i]));
+      if (child == data->child_data[i]) continue;
+      if (changed == nullptr) changed = data->Copy();
+      changed->child_data[i] = std::move(child);
+    }
+    return changed == nullptr ? data : changed;
+  }
+
   const std::shared_ptr<arrow::ipc::RecordBatchWriter> writer_;
-  /// By column.
-  std::map<size_t, GrowingDictionary> dictionaries_;
+  std::map<Place, GrowingDictionary> dictionaries_;
 };
 
 arrow::Result<std::unique_ptr<RowSink>> OpenParquetSink(const std::shared_ptr<arrow::Schema>& schema,

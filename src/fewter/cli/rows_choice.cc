@@ -2,13 +2,52 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <string_view>
 
 #include "fewter/util/argument_error.h"
 
 namespace fewter::cli {
 
+namespace {
+
+/// Takes the first name of a list, with the comma behind it, off `text`. In quotes a quote stands twice.
+std::string TakeName(const std::string& list, std::string_view* text) {
+  std::string name;
+  if (!text->starts_with('"')) {
+    name = text->substr(0, text->find(','));
+    text->remove_prefix(name.size());
+  } else {
+    for (text->remove_prefix(1);; text->remove_prefix(1)) {
+      const bool is_quote = text->starts_with('"');
+      if (is_quote) text->remove_prefix(1);
+      if (text->empty() && !is_quote) throw CLI::ValidationError("--columns", "'" + list + "': a quote is not closed");
+      if (is_quote && !text->starts_with('"')) break;
+      name += text->front();
+    }
+    if (!text->empty() && text->front() != ',') {
+      throw CLI::ValidationError("--columns", "'" + list + "': no comma behind a name in quotes");
+    }
+  }
+  if (name.empty()) throw CLI::ValidationError("--columns", "'" + list + "': a name is empty");
+  return name;
+}
+
+}  // namespace
+
 void AddColumnsOption(CLI::App* command, std::vector<std::string>* columns, const std::string& description) {
-  command->add_option("--columns", *columns, description)->delimiter(',')->allow_extra_args(false);
+  const auto parse = [columns](const CLI::results_t& lists) {
+    columns->clear();
+    for (const std::string& list : lists) {
+      for (std::string_view text = list;; text.remove_prefix(1)) {
+        columns->push_back(TakeName(list, &text));
+        if (text.empty()) break;
+      }
+    }
+    return true;
+  };
+  command->add_option("--columns", CLI::callback_t(parse), description + "; \"a,b\" is one name")
+      ->type_name("TEXT,...")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 void AddRowsOptions(CLI::App* command, RowsChoice* choice) {

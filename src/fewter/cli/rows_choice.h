@@ -27,7 +27,8 @@ struct RowsChoice {
 /// Adds what AddStoreOptions does, --columns and --filter.
 void AddRowsOptions(CLI::App* command, RowsChoice* choice);
 
-/// The option --columns alone.
+/// The option --columns alone, which may be repeated: names with commas between them, as in CSV in double quotes if
+/// there is a comma in a name.
 void AddColumnsOption(CLI::App* command, std::vector<std::string>* columns, const std::string& description);
 
 /// The option --filter alone.

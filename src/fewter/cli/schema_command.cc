@@ -11,7 +11,6 @@
 #include "fewter/cli/store_choice.h"
 #include "fewter/cli/text_table.h"
 #include "fewter/dataset/dataset.h"
-#include "fewter/util/status_text.h"
 
 namespace fewter::cli {
 
@@ -49,7 +48,8 @@ arrow::Status RunSchema(const SchemaOptions& options) {
   TextTable table;
   for (const char* header : {"column", "type", "nullable"}) table.AddColumn(header, false);
   for (const auto& field : schema->fields()) {
-    table.AddRow({Printable(field->name()), Printable(field->type()->ToString()), field->nullable() ? "yes" : "no"});
+    table.AddRow(
+        {PrintableName(field->name()), PrintableName(field->type()->ToString()), field->nullable() ? "yes" : "no"});
   }
   table.Print(stdout);
   return arrow::Status::OK();

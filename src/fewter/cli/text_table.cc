@@ -52,6 +52,20 @@ std::string Aligned(const std::string& text, size_t width, bool is_right_aligned
 
 }  // namespace
 
+std::string PrintableName(std::string_view name) {
+  std::string line;
+  for (const char c : Printable(name)) {
+    if (c == '\n') {
+      line += "\\n";
+    } else if (c == '\t') {
+      line += "\\t";
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
 void TextTable::AddColumn(std::string header, bool is_right_aligned) {
   columns_.push_back({std::move(header), is_right_aligned});
 }
@@ -59,7 +73,7 @@ void TextTable::AddColumn(std::string header, bool is_right_aligned) {
 void TextTable::AddColumns(const arrow::Schema& schema) {
   for (const auto& field : schema.fields()) {
     const arrow::Type::type type = field->type()->id();
-    AddColumn(Printable(field->name()), arrow::is_numeric(type) || arrow::is_decimal(type));
+    AddColumn(PrintableName(field->name()), arrow::is_numeric(type) || arrow::is_decimal(type));
   }
 }
 

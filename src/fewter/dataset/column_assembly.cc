@@ -44,6 +44,19 @@ Stored ChildrenWith(const Fields& table, size_t position, const Stored& parent) 
   return children;
 }
 
+/// The same data as an equal type, whose fields may say other things of themselves.
+std::shared_ptr<arrow::ArrayData> WithType(std::shared_ptr<arrow::ArrayData> data,
+                                           const std::shared_ptr<arrow::DataType>& type) {
+  if (type->num_fields() == 0 || data->type->Equals(*type, /*check_metadata=*/true)) return data;
+  auto typed = data->Copy();
+  typed->type = type;
+  for (int i = 0; i < type->num_fields(); ++i) {
+    auto& child = typed->child_data[static_cast<size_t>(i)];
+    child = WithType(std::move(child), type->field(i)->type());
+  }
+  return typed;
+}
+
 /// The validity of a struct that is valid where one of its parts is; null if it is valid everywhere.
 arrow::Result<std::shared_ptr<arrow::Buffer>> ValidInAny(const Stored& parts) {
   std::shared_ptr<arrow::Buffer> valid;
@@ -78,7 +91,7 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> AssembleColumn(const std::vecto
     return nulls->data();
   }
   StoredColumn& first = stored.front();
-  if (stored.size() == 1 && first.data->type->Equals(*type)) return std::move(first.data);
+  if (stored.size() == 1 && first.data->type->Equals(*type)) return WithType(std::move(first.data), type);
   const std::vector<size_t> wanted = ChildrenOf(table, position);
   const bool is_struct = type->id() == arrow::Type::STRUCT;
   for (const StoredColumn& one : stored) {

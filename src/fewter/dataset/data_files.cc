@@ -14,13 +14,18 @@ const lance::DataFile* FindDataFile(const lance::Fragment& fragment, int32_t fie
 }
 
 arrow::Result<std::shared_ptr<lance::FileReader>> OpenDataFile(const lance::ObjectStore& store, const WeakCache& cache,
+                                                               const lance::Fragment& fragment,
                                                                const lance::DataFile& file) {
   if (file.is_legacy()) {
     return arrow::Status::NotImplemented(file.path, ": data files of version 0.", file.minor_version,
                                          " (legacy) are not read: write the dataset anew with a data_storage_version "
                                          "of 2.0 or later");
   }
-  return OpenLanceFile(store, cache, {file.path, file.size}, lance::IoKind::kData);
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenLanceFile(store, cache, {file.path, file.size}, lance::IoKind::kData));
+  const uint64_t rows = reader->metadata().num_rows();
+  if (rows == fragment.physical_rows) return reader;
+  return arrow::Status::Invalid(file.path, ": has ", rows, " rows, but in the manifest fragment ", fragment.id, " has ",
+                                fragment.physical_rows);
 }
 
 arrow::Result<size_t> PositionInFile(const lance::FileMetadata& file, const lance::Field& field) {

@@ -18,9 +18,11 @@ namespace fewter {
 /// The data file of a fragment that has a column for the field of this id; null if none has.
 const lance::DataFile* FindDataFile(const lance::Fragment& fragment, int32_t field_id);
 
-/// A reader of the file, whose metadata comes from the cache if it is there. NotImplemented, with what can be done, for
-/// the container that Lance had before version 2.0.
+/// A reader of a fragment's file, whose metadata comes from the cache if it is there. NotImplemented, with what can be
+/// done, for the container that Lance had before version 2.0. Invalid if it does not have as many rows as the manifest
+/// says.
 arrow::Result<std::shared_ptr<lance::FileReader>> OpenDataFile(const lance::ObjectStore& store, const WeakCache& cache,
+                                                               const lance::Fragment& fragment,
                                                                const lance::DataFile& file);
 
 /// Where the table's field stands among those of a file. It, or a struct around it, may have been renamed since the

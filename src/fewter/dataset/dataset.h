@@ -198,7 +198,8 @@ class Dataset {
   /// returns. Takes 8 bytes a row; reads the deletion files, and the stable row ids where the dataset has them.
   arrow::Result<std::vector<uint64_t>> RowIds() const;
 
-  /// The schema of the table's rows.
+  /// The schema of the table's rows, metadata included. A column of an extension type has the type that it is stored
+  /// as, and says in its metadata which one it is, as Arrow's files and its C interface do: there it is one again.
   arrow::Result<std::shared_ptr<arrow::Schema>> Schema() const;
 
   /// All rows in dataset order, deleted rows left out, in batches none of which spans two fragments. Columns are what

@@ -181,20 +181,15 @@ class FragmentGroup {
   arrow::Status Search(SearchSets* sets) {
     ARROW_RETURN_NOT_OK(Prepare());
     const std::vector<Piece> pieces = Pieces();
-    std::vector<arrow::Status> outcomes(pieces.size());
     std::atomic<bool> failed = false;
     const auto search = [&](size_t i) {
-      if (failed) return;
-      outcomes[i] = SearchPiece(pieces[i], sets);
-      if (!outcomes[i].ok()) failed = true;
+      if (failed) return arrow::Status::OK();
+      auto outcome = SearchPiece(pieces[i], sets);
+      if (!outcome.ok()) failed = true;
+      return outcome;
     };
-    if (scan_.store.is_remote()) {
-      RunSideBySide(scan_.store.executor(), pieces.size(), search, PiecesUnderWay(pieces));
-    } else {
-      RunSideBySide(scan_.executor, pieces.size(), search, scan_.threads);
-    }
-    for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
-    return arrow::Status::OK();
+    if (!scan_.store.is_remote()) return TrySideBySide(scan_.executor, pieces.size(), search, scan_.threads);
+    return TrySideBySide(scan_.store.executor(), pieces.size(), search, PiecesUnderWay(pieces));
   }
 
  private:
@@ -202,14 +197,11 @@ class FragmentGroup {
 
   /// Row ids and deletions do not wait for the data files' metadata, nor these for them.
   arrow::Status Prepare() {
-    std::vector<arrow::Status> outcomes(2 * fragments_.size());
-    scan_.store.RunTogether(outcomes.size(), [&](size_t i) {
+    return scan_.store.RunTogether(2 * fragments_.size(), [&](size_t i) {
       const lance::Fragment& fragment = *fragments_[i / 2];
-      outcomes[i] = i % 2 == 0 ? RowIdsOfFragment(scan_.store, scan_.manifest, fragment).Value(&row_ids_[i / 2])
-                               : scan_.column.Prepare(fragment);
+      return i % 2 == 0 ? RowIdsOfFragment(scan_.store, scan_.manifest, fragment).Value(&row_ids_[i / 2])
+                        : scan_.column.Prepare(fragment);
     });
-    for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
-    return arrow::Status::OK();
   }
 
   std::vector<Piece> Pieces() const {

@@ -174,8 +174,7 @@ arrow::Status FragmentFilter::EvaluatePiece(const BoundFilter& filter, size_t pi
 }
 
 void FragmentFilter::RunTogether(size_t count, const std::function<void(size_t)>& work) const {
-  if (is_remote()) return store_->RunTogether(count, work);
-  RunSideBySide(cpu_executor_, count, work);
+  RunSideBySide(is_remote() ? store_->executor() : cpu_executor_, count, work);
 }
 
 }  // namespace fewter

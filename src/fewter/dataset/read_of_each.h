@@ -18,9 +18,8 @@ template <typename T, typename Read>
 arrow::Result<std::vector<T>> ReadOfEach(const lance::ObjectStore& store,
                                          const std::vector<const lance::Fragment*>& fragments, const Read& read) {
   std::vector<T> values(fragments.size());
-  std::vector<arrow::Status> outcomes(fragments.size());
-  store.RunTogether(fragments.size(), [&](size_t i) { outcomes[i] = read(*fragments[i]).Value(&values[i]); });
-  for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
+  ARROW_RETURN_NOT_OK(
+      store.RunTogether(fragments.size(), [&](size_t i) { return read(*fragments[i]).Value(&values[i]); }));
   return values;
 }
 

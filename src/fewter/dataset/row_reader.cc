@@ -1,11 +1,15 @@
 #include "fewter/dataset/row_reader.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <arrow/array/util.h>
 #include <arrow/builder.h>
+#include <arrow/util/key_value_metadata.h>
 
 #include "fewter/dataset/column_assembly.h"
 #include "fewter/dataset/data_files.h"
@@ -18,6 +22,17 @@ namespace fewter {
 namespace {
 
 using Fields = std::vector<lance::Field>;
+
+/// Null if there is none.
+std::shared_ptr<const arrow::KeyValueMetadata> ToArrow(const std::map<std::string, std::string>& metadata) {
+  if (metadata.empty()) return nullptr;
+  std::vector<std::string> keys, values;
+  for (const auto& [key, value] : metadata) {
+    keys.push_back(key);
+    values.push_back(value);
+  }
+  return arrow::key_value_metadata(std::move(keys), std::move(values));
+}
 
 uint64_t NumRows(const std::vector<lance::RowRange>& ranges) {
   uint64_t rows = 0;
@@ -71,17 +86,18 @@ arrow::Result<std::shared_ptr<arrow::Schema>> RowReader::SchemaOf(const std::vec
     if (field == nullptr) return arrow::Status::KeyError("the dataset has no column '", column, "'");
     ARROW_RETURN_NOT_OK(add(static_cast<size_t>(field - fields.data())));
     // One inside a struct goes by its path, and is null where the struct is.
-    if (field->parent_id != -1) chosen.back() = arrow::field(column, chosen.back()->type());
+    if (field->parent_id != -1) chosen.back() = chosen.back()->WithName(column)->WithNullable(true);
   }
-  return arrow::schema(std::move(chosen));
+  return arrow::schema(std::move(chosen), ToArrow(manifest_->schema_metadata));
 }
 
-arrow::Result<std::shared_ptr<lance::FileReader>> RowReader::Open(const lance::DataFile& file) {
+arrow::Result<std::shared_ptr<lance::FileReader>> RowReader::Open(const lance::Fragment& fragment,
+                                                                  const lance::DataFile& file) {
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = files_.find(&file); found != files_.end()) return found->second;
   }
-  ARROW_ASSIGN_OR_RAISE(auto reader, OpenDataFile(*store_, cache_, file));
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenDataFile(*store_, cache_, fragment, file));
   const std::lock_guard lock(mutex_);
   return files_.emplace(&file, std::move(reader)).first->second;
 }
@@ -105,8 +121,9 @@ struct RowReader::FilePart {
   std::vector<StoredColumn> stored;
 };
 
-arrow::Status RowReader::ReadPart(const std::vector<lance::RowRange>& rows, FilePart* part) {
-  ARROW_ASSIGN_OR_RAISE(const auto reader, Open(*part->file));
+arrow::Status RowReader::ReadPart(const lance::Fragment& fragment, const std::vector<lance::RowRange>& rows,
+                                  FilePart* part) {
+  ARROW_ASSIGN_OR_RAISE(const auto reader, Open(fragment, *part->file));
   const Fields& in_file = reader->metadata().fields();
   std::vector<std::string> names;
   for (const auto& [column, position] : part->columns) {
@@ -131,9 +148,7 @@ arrow::Result<std::vector<RowReader::FilePart>> RowReader::ReadParts(
     }
     if (!part.columns.empty()) parts.push_back(std::move(part));
   }
-  std::vector<arrow::Status> outcomes(parts.size());
-  store_->RunTogether(parts.size(), [&](size_t i) { outcomes[i] = ReadPart(rows, &parts[i]); });
-  for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
+  ARROW_RETURN_NOT_OK(store_->RunTogether(parts.size(), [&](size_t i) { return ReadPart(fragment, rows, &parts[i]); }));
   return parts;
 }
 

@@ -48,10 +48,10 @@ class RowReader {
   arrow::Result<std::shared_ptr<const std::vector<uint32_t>>> DeletedOffsets(const lance::Fragment& fragment);
 
  private:
-  arrow::Result<std::shared_ptr<lance::FileReader>> Open(const lance::DataFile& file);
+  arrow::Result<std::shared_ptr<lance::FileReader>> Open(const lance::Fragment& fragment, const lance::DataFile& file);
   /// Some columns of one data file.
   struct FilePart;
-  arrow::Status ReadPart(const std::vector<lance::RowRange>& rows, FilePart* part);
+  arrow::Status ReadPart(const lance::Fragment& fragment, const std::vector<lance::RowRange>& rows, FilePart* part);
   /// `positions` are those of the columns among the table's fields; nothing for one that is not stored.
   arrow::Result<std::vector<FilePart>> ReadParts(const lance::Fragment& fragment,
                                                  const std::vector<lance::RowRange>& rows,

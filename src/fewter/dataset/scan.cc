@@ -137,21 +137,17 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::TakeRows(std::span<c
     begin = end;
   }
   const auto reader = GetRowReader();
-  std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> taken(fragments.size());
+  arrow::RecordBatchVector taken(fragments.size());
   const auto take = [&](size_t i) {
-    const arrow::Status checked = are_live ? arrow::Status::OK() : CheckLive(reader.get(), fragments[i]);
-    taken[i] = checked.ok() ? TakeOfFragment(reader.get(), fragments[i], schema) : checked;
+    if (!are_live) ARROW_RETURN_NOT_OK(CheckLive(reader.get(), fragments[i]));
+    return TakeOfFragment(reader.get(), fragments[i], schema).Value(&taken[i]);
   };
   if (store_->is_remote() || wanted.size() < kRowsWorthThreads) {
-    store_->RunTogether(fragments.size(), take);
+    ARROW_RETURN_NOT_OK(store_->RunTogether(fragments.size(), take));
   } else {
-    RunSideBySide(session_->cpu_executor(), fragments.size(), take);
+    ARROW_RETURN_NOT_OK(TrySideBySide(session_->cpu_executor(), fragments.size(), take));
   }
-  arrow::RecordBatchVector batches;
-  for (auto& batch : taken) {
-    ARROW_ASSIGN_OR_RAISE(batches.emplace_back(), std::move(batch));
-  }
-  return InOrder(wanted, batches);
+  return InOrder(wanted, taken);
 }
 
 }  // namespace fewter

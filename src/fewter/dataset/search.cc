@@ -235,7 +235,10 @@ class DatasetSearch {
   /// The chosen segments; of a remote store those that are not open yet are opened side by side.
   std::vector<arrow::Result<std::shared_ptr<const Segment>>> GetSegments() const {
     std::vector<arrow::Result<std::shared_ptr<const Segment>>> segments(chosen_.size());
-    dataset_.store_->RunTogether(chosen_.size(), [&](size_t i) { segments[i] = dataset_.GetSegment(*chosen_[i]); });
+    (void)dataset_.store_->RunTogether(chosen_.size(), [&](size_t i) {
+      segments[i] = dataset_.GetSegment(*chosen_[i]);
+      return segments[i].status();
+    });
     return segments;
   }
 

@@ -60,7 +60,7 @@ arrow::Result<VectorColumn::OpenFile> VectorColumn::Open(const lance::Fragment& 
   }
   OpenFile opened;
   if (const lance::DataFile* file = FindDataFile(fragment, field_.id)) {
-    auto reader = OpenDataFile(*store_, cache_, *file);
+    auto reader = OpenDataFile(*store_, cache_, fragment, *file);
     if (reader.status().IsNotImplemented()) {
       return reader.status().WithMessage(reader.status().message(), ", or search indexed rows only, without refining");
     }
@@ -152,9 +152,7 @@ arrow::Result<std::shared_ptr<arrow::FixedSizeListArray>> VectorColumn::Take(std
   if (addresses.empty()) return AllNull(0);
   ARROW_ASSIGN_OR_RAISE(const std::vector<Share> shares, Distribute(addresses));
   arrow::ArrayVector taken(addresses.size());
-  std::vector<arrow::Status> outcomes(shares.size());
-  store_->RunTogether(shares.size(), [&](size_t i) { outcomes[i] = TakeShare(shares[i], &taken); });
-  for (const auto& outcome : outcomes) ARROW_RETURN_NOT_OK(outcome);
+  ARROW_RETURN_NOT_OK(store_->RunTogether(shares.size(), [&](size_t i) { return TakeShare(shares[i], &taken); }));
   ARROW_ASSIGN_OR_RAISE(auto all, arrow::Concatenate(taken));
   return std::static_pointer_cast<arrow::FixedSizeListArray>(all);
 }

@@ -11,7 +11,7 @@
 #include <arrow/io/interfaces.h>
 #include <arrow/result.h>
 
-#include "fewter/lance/manifest.h"
+#include "fewter/lance/field.h"
 #include "fewter/lance/object_store.h"
 
 /// The metadata of a Lance file: footer, schema, columns and their pages.

@@ -1,6 +1,7 @@
 #include "fewter/lance/file_reader.h"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <span>
 #include <utility>
@@ -36,47 +37,26 @@ struct FileEnd {
   }
 };
 
-/// Reads what several columns ask for in one go, and hands each its own.
-class Gather {
- public:
-  /// Returns its place among the calls of Add.
-  size_t Add(const std::vector<ByteRange>& ranges) {
-    ends_.push_back((ends_.empty() ? 0 : ends_.back()) + ranges.size());
-    all_.insert(all_.end(), ranges.begin(), ranges.end());
-    return ends_.size() - 1;
-  }
-
-  arrow::Status Fetch(const FileEnd& end, ReadableFile* file) {
-    buffers_.assign(all_.size(), std::make_shared<arrow::Buffer>(nullptr, 0));
-    std::vector<ByteRange> ranges;
-    std::vector<size_t> positions;
-    for (size_t i = 0; i < all_.size(); ++i) {
-      if (all_[i].length == 0) continue;
-      if (end.Has(all_[i])) {
-        ARROW_ASSIGN_OR_RAISE(buffers_[i], end.Cut(all_[i]));
-        continue;
-      }
-      ranges.push_back(all_[i]);
-      positions.push_back(i);
+/// Reads what several reads ask for in one go: a buffer for each range, an empty one for no bytes.
+arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> Fetch(const std::vector<ByteRange>& wanted,
+                                                                 const FileEnd& end, ReadableFile* file) {
+  std::vector<std::shared_ptr<arrow::Buffer>> buffers(wanted.size(), std::make_shared<arrow::Buffer>(nullptr, 0));
+  std::vector<ByteRange> ranges;
+  std::vector<size_t> positions;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].length == 0) continue;
+    if (end.Has(wanted[i])) {
+      ARROW_ASSIGN_OR_RAISE(buffers[i], end.Cut(wanted[i]));
+      continue;
     }
-    if (ranges.empty()) return arrow::Status::OK();
-    ARROW_ASSIGN_OR_RAISE(auto read, file->ReadMany(ranges));
-    for (size_t i = 0; i < positions.size(); ++i) buffers_[positions[i]] = std::move(read[i]);
-    return arrow::Status::OK();
+    ranges.push_back(wanted[i]);
+    positions.push_back(i);
   }
-
-  /// The buffers of the `i`th call of Add; none if there was none.
-  Buffers Of(size_t i) const {
-    if (i >= ends_.size()) return {};
-    const size_t first = i == 0 ? 0 : ends_[i - 1];
-    return Buffers(buffers_).subspan(first, ends_[i] - first);
-  }
-
- private:
-  std::vector<ByteRange> all_;
-  std::vector<size_t> ends_;
-  std::vector<std::shared_ptr<arrow::Buffer>> buffers_;
-};
+  if (ranges.empty()) return buffers;
+  ARROW_ASSIGN_OR_RAISE(auto read, file->ReadMany(ranges));
+  for (size_t i = 0; i < positions.size(); ++i) buffers[positions[i]] = std::move(read[i]);
+  return buffers;
+}
 
 }  // namespace
 
@@ -110,37 +90,68 @@ class FileReader::Impl {
 
 namespace {
 
-/// Some rows, read in steps so that the IO of several such reads can be done at once. A step that fails ends it.
-class RowRead {
+/// Some rows of one column, whose errors name it.
+class NamedColumnRead : public SteppedRead {
+ public:
+  NamedColumnRead(const FileMetadata& metadata, std::string name, std::shared_ptr<ColumnReader> reader,
+                  std::unique_ptr<ColumnRead> read)
+      : metadata_(metadata), name_(std::move(name)), reader_(std::move(reader)), read_(std::move(read)) {}
+
+  static arrow::Status InColumn(const FileMetadata& metadata, const std::string& name, const arrow::Status& status) {
+    return status.WithMessage("lance file '", metadata.path(), "', column '", name, "': ", status.message());
+  }
+
+  arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override {
+    auto next = read_->Next(bytes);
+    if (!next.ok()) return InColumn(metadata_, name_, next.status());
+    return next;
+  }
+
+  /// Once all steps have been taken.
+  arrow::Result<std::shared_ptr<arrow::Array>> Decode(int64_t num_rows) {
+    auto array = read_->Decode();
+    if (!array.ok()) return InColumn(metadata_, name_, array.status());
+    if ((*array)->length() == num_rows) return array;
+    return InColumn(metadata_, name_, arrow::Status::Invalid("decoded ", (*array)->length(), " rows, not ", num_rows));
+  }
+
+  std::shared_ptr<arrow::Field> FieldOf(const arrow::Array& decoded) const {
+    return reader_->field()->WithType(decoded.type())->WithName(name_);
+  }
+
+ private:
+  const FileMetadata& metadata_;
+  const std::string name_;
+  const std::shared_ptr<ColumnReader> reader_;
+  const std::unique_ptr<ColumnRead> read_;
+};
+
+/// Some rows, read in steps so that the IO of several such reads can be done at once. One that fails ends, and lets the
+/// others go on.
+class RowRead : public SteppedRead {
  public:
   /// The ranges of rows come one after the other.
-  RowRead(const FileMetadata& metadata, std::vector<RowRange> rows) : metadata_(metadata), rows_(std::move(rows)) {}
-
-  arrow::Status Start(const std::string& name, arrow::Result<std::shared_ptr<ColumnReader>> column) {
-    names_.push_back(name);
-    if (!column.ok()) return InColumn(names_.size() - 1, column.status());
-    columns_.push_back(*std::move(column));
-    auto read = columns_.back()->Start(rows_);
-    if (!read.ok()) return InColumn(names_.size() - 1, read.status());
-    reads_.push_back({*std::move(read), std::nullopt, false});
-    return arrow::Status::OK();
-  }
-
-  /// Hands out what has been read, and asks for what is to be read next.
-  arrow::Status Step(const Gather& read, Gather* next) {
-    for (size_t i = 0; i < reads_.size(); ++i) {
-      Column& column = reads_[i];
-      if (column.is_done) continue;
-      auto ranges = column.read->Next(column.place ? read.Of(*column.place) : Buffers());
-      if (!ranges.ok()) return InColumn(i, ranges.status());
-      column.is_done = !ranges->has_value();
-      if (!column.is_done) column.place = next->Add(**ranges);
+  RowRead(const FileMetadata& metadata, std::vector<RowRange> rows) : metadata_(metadata), rows_(std::move(rows)) {
+    for (const RowRange& range : rows_) {
+      if (RangeIsInside(range.start, range.length, metadata_.num_rows())) continue;
+      outcome_ = arrow::Status::Invalid("lance file '", metadata_.path(), "': rows ", range.start, " + ", range.length,
+                                        " of ", metadata_.num_rows());
     }
-    return arrow::Status::OK();
   }
 
-  bool is_done() const {
-    return std::all_of(reads_.begin(), reads_.end(), [](const Column& column) { return column.is_done; });
+  /// What has gone wrong so far.
+  const arrow::Status& outcome() const { return outcome_; }
+
+  void Add(const std::string& name, const arrow::Result<std::shared_ptr<ColumnReader>>& column) {
+    if (outcome_.ok()) outcome_ = Start(name, column);
+  }
+
+  arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override {
+    if (!outcome_.ok()) return std::nullopt;
+    auto next = steps_.Next(bytes);
+    if (next.ok()) return next;
+    outcome_ = next.status();
+    return std::nullopt;
   }
 
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Decode() {
@@ -148,52 +159,39 @@ class RowRead {
     for (const RowRange& range : rows_) num_rows += static_cast<int64_t>(range.length);
     std::vector<std::shared_ptr<arrow::Field>> fields;
     std::vector<std::shared_ptr<arrow::Array>> arrays;
-    for (size_t i = 0; i < reads_.size(); ++i) {
-      auto array = reads_[i].read->Decode();
-      if (!array.ok()) return InColumn(i, array.status());
-      if ((*array)->length() != num_rows) {
-        return InColumn(i, arrow::Status::Invalid("decoded ", (*array)->length(), " rows, not ", num_rows));
-      }
-      fields.push_back(columns_[i]->field()->WithType((*array)->type())->WithName(names_[i]));
-      arrays.push_back(*std::move(array));
+    for (const auto& column : columns_) {
+      ARROW_ASSIGN_OR_RAISE(auto array, column->Decode(num_rows));
+      fields.push_back(column->FieldOf(*array));
+      arrays.push_back(std::move(array));
     }
     return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), num_rows, std::move(arrays));
   }
 
  private:
-  struct Column {
-    std::unique_ptr<ColumnRead> read;
-    /// Where in the last gather its bytes are.
-    std::optional<size_t> place;
-    bool is_done;
-  };
-
-  arrow::Status InColumn(size_t column, const arrow::Status& status) const {
-    return status.WithMessage("lance file '", metadata_.path(), "', column '", names_[column], "': ", status.message());
+  arrow::Status Start(const std::string& name, const arrow::Result<std::shared_ptr<ColumnReader>>& column) {
+    auto read = column.ok() ? (*column)->Start(rows_) : column.status();
+    if (!read.ok()) return NamedColumnRead::InColumn(metadata_, name, read.status());
+    columns_.push_back(std::make_unique<NamedColumnRead>(metadata_, name, *column, *std::move(read)));
+    steps_.Add(columns_.back().get());
+    return arrow::Status::OK();
   }
 
   const FileMetadata& metadata_;
-  std::vector<RowRange> rows_;
-  std::vector<std::string> names_;
-  std::vector<std::shared_ptr<ColumnReader>> columns_;
-  std::vector<Column> reads_;
+  const std::vector<RowRange> rows_;
+  std::vector<std::unique_ptr<NamedColumnRead>> columns_;
+  SteppedReads steps_;
+  arrow::Status outcome_;
 };
 
-/// Takes all steps of all reads that do not fail, whose outcomes it notes. The error of fetching bytes is returned.
-arrow::Status RunSteps(const FileEnd& end, ReadableFile* file, std::vector<RowRead>& reads,
-                       std::vector<arrow::Status>* outcomes) {
-  Gather read;
+/// Takes all steps of all reads that do not fail. The error of fetching bytes is returned.
+arrow::Status RunSteps(const FileEnd& end, ReadableFile* file, std::deque<RowRead>* reads) {
+  SteppedReads steps;
+  for (RowRead& read : *reads) steps.Add(&read);
+  std::vector<std::shared_ptr<arrow::Buffer>> bytes;
   while (true) {
-    Gather next;
-    bool is_done = true;
-    for (size_t i = 0; i < reads.size(); ++i) {
-      if (!(*outcomes)[i].ok()) continue;
-      (*outcomes)[i] = reads[i].Step(read, &next);
-      is_done = is_done && (!(*outcomes)[i].ok() || reads[i].is_done());
-    }
-    if (is_done) return arrow::Status::OK();
-    ARROW_RETURN_NOT_OK(next.Fetch(end, file));
-    read = std::move(next);
+    ARROW_ASSIGN_OR_RAISE(const auto wanted, steps.Next(bytes));
+    if (!wanted) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(bytes, Fetch(*wanted, end, file));
   }
 }
 
@@ -261,34 +259,25 @@ std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> FileReader::Read
 std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> FileReader::Read(
     const std::vector<std::string>& columns, const std::vector<std::vector<RowRange>>& rows,
     arrow::internal::Executor* executor) {
-  std::vector<RowRead> reads;
-  std::vector<arrow::Status> outcomes;
+  std::deque<RowRead> reads;
   for (const std::vector<RowRange>& ranges : rows) {
     RowRead& read = reads.emplace_back(*metadata_, ranges);
-    arrow::Status& outcome = outcomes.emplace_back();
-    for (const RowRange& range : ranges) {
-      if (RangeIsInside(range.start, range.length, metadata_->num_rows())) continue;
-      outcome = arrow::Status::Invalid("lance file '", metadata_->path(), "': rows ", range.start, " + ", range.length,
-                                       " of ", metadata_->num_rows());
-    }
-    for (size_t i = 0; i < columns.size() && outcome.ok(); ++i) {
-      outcome = read.Start(columns[i], impl_->Column(columns[i]));
-    }
+    for (const std::string& column : columns) read.Add(column, impl_->Column(column));
   }
-  const arrow::Status fetched = RunSteps(impl_->end(), file_.get(), reads, &outcomes);
+  const arrow::Status fetched = RunSteps(impl_->end(), file_.get(), &reads);
   std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> results(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
-    if (!outcomes[i].ok()) results[i] = outcomes[i];
+    if (!reads[i].outcome().ok()) results[i] = reads[i].outcome();
   }
   if (!fetched.ok() && rows.size() > 1) {
     // Which of them it was is found out one by one.
     for (size_t i = 0; i < rows.size(); ++i) {
-      if (outcomes[i].ok()) results[i] = Read(columns, {rows[i]}, nullptr).front();
+      if (reads[i].outcome().ok()) results[i] = Read(columns, {rows[i]}, nullptr).front();
     }
     return results;
   }
   const auto decode = [&](size_t i) {
-    if (outcomes[i].ok()) results[i] = fetched.ok() ? reads[i].Decode() : fetched;
+    if (reads[i].outcome().ok()) results[i] = fetched.ok() ? reads[i].Decode() : fetched;
   };
   RunSideBySide(executor, reads.size(), decode, executor == nullptr ? 1 : reads.size());
   return results;

@@ -357,6 +357,7 @@ arrow::Result<std::shared_ptr<Manifest>> Decode(ManifestFile* file) {
   manifest->next_row_id = message.next_row_id();
   manifest->data_storage_version = message.data_format().version();
   manifest->config = TextMap(message.config());
+  manifest->schema_metadata = TextMap(message.schema_metadata());
   ARROW_ASSIGN_OR_RAISE(manifest->fields, DecodeFields(message));
   auto fragments = DecodeFragments(message);
   if (!fragments.ok()) return WithBasePaths(fragments.status(), message);
@@ -368,14 +369,6 @@ arrow::Result<std::shared_ptr<Manifest>> Decode(ManifestFile* file) {
     RETURN_NOT_OK(WithBasePaths(DecodeIndexes(section, manifest.get()), message));
   }
   return manifest;
-}
-
-/// A name as a part of a path.
-std::string Quoted(const std::string& name) {
-  if (name.find_first_of(".`") == std::string::npos) return name;
-  std::string quoted = "`";
-  for (const char c : name) quoted.append(c == '`' ? 2 : 1, c);
-  return quoted + "`";
 }
 
 /// A manifest's file as the listing shows it.
@@ -537,33 +530,6 @@ const Fragment* Manifest::FindFragment(uint64_t id) const {
   const auto found =
       std::find_if(fragments.begin(), fragments.end(), [id](const Fragment& one) { return one.id == id; });
   return found == fragments.end() ? nullptr : &*found;
-}
-
-std::string PathOf(const std::vector<Field>& fields, size_t position) {
-  auto field = fields.begin() + static_cast<std::ptrdiff_t>(position);
-  if (field->parent_id == -1) return field->name;
-  std::string path = Quoted(field->name);
-  while (field->parent_id != -1) {
-    // Parents come before their children.
-    const auto parent =
-        std::find_if(fields.begin(), field, [&](const Field& one) { return one.id == field->parent_id; });
-    if (parent == field || parent->logical_type != "struct") return "";
-    path.insert(0, Quoted(parent->name) + ".");
-    field = parent;
-  }
-  return path;
-}
-
-const Field* FindField(const std::vector<Field>& fields, std::string_view path) {
-  // What the descriptors of blobs are made of has no numbers, and is no field of its own.
-  const auto at_top = std::find_if(fields.begin(), fields.end(),
-                                   [&](const Field& f) { return f.parent_id == -1 && f.id >= 0 && f.name == path; });
-  if (at_top != fields.end()) return &*at_top;
-  if (path.find('.') == std::string_view::npos) return nullptr;
-  for (size_t i = 0; i < fields.size(); ++i) {
-    if (fields[i].parent_id != -1 && PathOf(fields, i) == path) return &fields[i];
-  }
-  return nullptr;
 }
 
 std::optional<uint64_t> ManifestVersion(std::string_view file_name) {

@@ -11,6 +11,7 @@
 
 #include <arrow/result.h>
 
+#include "fewter/lance/field.h"
 #include "fewter/lance/object_store.h"
 
 /// A version of a Lance table: its manifest, decoded.
@@ -18,25 +19,6 @@
 /// Format: docs/format/manifest.md. Everything here is plain data, copied out of the protobuf messages and checked.
 
 namespace fewter::lance {
-
-/// A column or nested field of the table's schema. Fields come in pre-order; parent_id -1 is the top level.
-struct Field {
-  int32_t id = 0;
-  int32_t parent_id = -1;
-  std::string name;
-  /// Lance's type name, e.g. "float", "int64", "fixed_size_list:float:384", "struct".
-  std::string logical_type;
-  bool nullable = false;
-  std::map<std::string, std::string> metadata;
-};
-
-/// The field of that name: at the top level, or inside structs, by their names and its own joined by dots. A name with
-/// a dot or a backtick in it stands between backticks then, and a backtick in it twice, as Lance has it. Null if there
-/// is none, or if there is something else than structs around it. The fields in pre-order, of a table or of a file.
-const Field* FindField(const std::vector<Field>& fields, std::string_view path);
-
-/// What FindField finds the field by that stands there; empty if it finds none.
-std::string PathOf(const std::vector<Field>& fields, size_t position);
 
 /// One data file of a fragment; the field with id fields[i] is stored in file column column_indices[i].
 struct DataFile {
@@ -146,6 +128,8 @@ struct Manifest {
   /// As written, e.g. "2.2"; empty in old datasets.
   std::string data_storage_version;
   std::map<std::string, std::string> config;
+  /// What the schema that the table was written with says of itself.
+  std::map<std::string, std::string> schema_metadata;
 
   uint64_t live_rows() const;
   uint64_t physical_rows() const;

@@ -122,8 +122,8 @@ arrow::internal::Executor* ObjectStore::executor() const {
   return access_->executor;
 }
 
-void ObjectStore::RunTogether(size_t count, const std::function<void(size_t)>& work) const {
-  RunSideBySide(executor(), count, work, is_remote() ? count : 1);
+arrow::Status ObjectStore::RunTogether(size_t count, const std::function<arrow::Status(size_t)>& work) const {
+  return TrySideBySide(executor(), count, work, is_remote() ? count : 1);
 }
 
 std::shared_ptr<ReadableFile> ObjectStore::OpenUncached(const std::string& path, uint64_t size, IoKind kind) const {

@@ -116,8 +116,9 @@ class ObjectStore {
   /// The threads of its requests.
   arrow::internal::Executor* executor() const;
   /// Calls work(0) … work(count - 1), each of which sends requests of its own: of a remote store side by side on its
-  /// threads (see RunSideBySide), of a local one, where there is nothing to wait for, one after another.
-  void RunTogether(size_t count, const std::function<void(size_t)>& work) const;
+  /// threads (see TrySideBySide), of a local one, where there is nothing to wait for, one after another. The first
+  /// error in their order if there is one.
+  arrow::Status RunTogether(size_t count, const std::function<arrow::Status(size_t)>& work) const;
   /// Null if it has none.
   const std::shared_ptr<ByteCache>& byte_cache() const { return byte_cache_; }
 

@@ -5,6 +5,8 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include <arrow/util/thread_pool.h>
 
@@ -67,6 +69,15 @@ void RunSideBySide(arrow::internal::Executor* executor, size_t pieces, const std
   }
   shared->TakePieces();
   shared->Wait();
+}
+
+arrow::Status TrySideBySide(arrow::internal::Executor* executor, size_t pieces,
+                            const std::function<arrow::Status(size_t)>& work, size_t threads) {
+  std::vector<arrow::Status> outcomes(pieces);
+  RunSideBySide(
+      executor, pieces, [&](size_t piece) { outcomes[piece] = work(piece); }, threads);
+  for (arrow::Status& outcome : outcomes) ARROW_RETURN_NOT_OK(std::move(outcome));
+  return arrow::Status::OK();
 }
 
 }  // namespace fewter

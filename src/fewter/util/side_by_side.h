@@ -4,6 +4,8 @@
 #include <functional>
 #include <limits>
 
+#include <arrow/status.h>
+
 namespace arrow::internal {
 class Executor;
 }
@@ -19,5 +21,11 @@ namespace fewter {
 /// thread of the pool: with one task a piece, a pool full of waiting threads would stop.
 void RunSideBySide(arrow::internal::Executor* executor, size_t pieces, const std::function<void(size_t)>& work,
                    size_t threads = std::numeric_limits<size_t>::max());
+
+/// The same for work that may fail. All of it is done, whatever becomes of the rest; the first error in the order of
+/// the pieces if there is one.
+arrow::Status TrySideBySide(arrow::internal::Executor* executor, size_t pieces,
+                            const std::function<arrow::Status(size_t)>& work,
+                            size_t threads = std::numeric_limits<size_t>::max());
 
 }  // namespace fewter

@@ -42,5 +42,17 @@ TEST(RunSideBySide, HelpersWorkForWhomTheCallerWorks) {
   EXPECT_EQ(right, 100);
 }
 
+TEST(TrySideBySide, DoesAllWorkAndTellsTheFirstErrorInOrder) {
+  const auto pool = arrow::internal::ThreadPool::Make(2).ValueOrDie();
+  std::atomic<int> done{0};
+  const auto work = [&](size_t piece) {
+    ++done;
+    return piece % 3 == 2 ? arrow::Status::Invalid("piece ", piece) : arrow::Status::OK();
+  };
+  EXPECT_EQ(TrySideBySide(pool.get(), 30, work).message(), "piece 2");
+  EXPECT_EQ(done, 30);
+  EXPECT_TRUE(TrySideBySide(pool.get(), 2, work).ok());
+}
+
 }  // namespace
 }  // namespace fewter

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include <arrow/util/key_value_metadata.h>
+
 #include "fewter/lance/schema.h"
 
 namespace fewter::lance {
@@ -20,13 +22,30 @@ bool IsTrue(const std::map<std::string, std::string>& metadata, const char* key)
                                                [](unsigned char a, char b) { return std::tolower(a) == b; });
 }
 
-bool IsBlob(const Field& field) {
-  return field.metadata.contains("lance-encoding:blob");
+/// What the field says of itself; null if it says nothing.
+std::shared_ptr<const arrow::KeyValueMetadata> MetadataOf(const Field& field) {
+  std::vector<std::string> keys, values;
+  const auto add = [&](std::string_view key, std::string_view value) {
+    keys.emplace_back(key);
+    values.emplace_back(value);
+  };
+  if (field.is_blob()) {
+    // As Lance presents them, which are no longer of the type that the field names.
+    add(kBlobKey, "true");
+    if (field.is_blob_v2()) add(kPackedKey, "true");
+  } else {
+    for (const auto& [key, value] : field.metadata) add(key, value);
+  }
+  return keys.empty() ? nullptr : arrow::key_value_metadata(std::move(keys), std::move(values));
+}
+
+std::shared_ptr<arrow::Field> ToArrow(const Field& field, std::shared_ptr<arrow::DataType> type) {
+  return arrow::field(field.name, std::move(type), field.nullable, MetadataOf(field));
 }
 
 /// Fields whose children are stored with them, in the one column.
 bool IsOpaque(const Field& field) {
-  return IsBlob(field) || IsTrue(field.metadata, "packed") || IsTrue(field.metadata, "lance-encoding:packed");
+  return field.is_blob() || IsTrue(field.metadata, "packed") || IsTrue(field.metadata, kPackedKey);
 }
 
 /// Counts columns over fields in pre-order.
@@ -121,7 +140,7 @@ class TreeBuilder {
     const std::optional<FieldTree::Kind> kind = KindOf(field.logical_type);
     if (IsOpaque(field) || !kind || (*kind == FieldTree::Kind::kStruct && !has_children)) {
       ARROW_ASSIGN_OR_RAISE(tree.type, TypeOfValues(position, &tree.is_blob));
-      tree.field = arrow::field(field.name, tree.type.ToArrow(), field.nullable);
+      tree.field = ToArrow(field, tree.type.ToArrow());
       return tree;
     }
     tree.kind = *kind;
@@ -134,7 +153,7 @@ class TreeBuilder {
       column += counter_.Count(&child);
     }
     ARROW_ASSIGN_OR_RAISE(auto type, TypeOf(field, &tree));
-    tree.field = arrow::field(field.name, std::move(type), field.nullable);
+    tree.field = ToArrow(field, std::move(type));
     return tree;
   }
 
@@ -143,11 +162,11 @@ class TreeBuilder {
   arrow::Result<ValueType> TypeOfValues(size_t position, bool* is_blob) const {
     const Field& field = fields_[position];
     const size_t end = counter_.SubtreeEnd(position);
-    if (IsBlob(field) && field.logical_type == "large_binary") {
+    if (field.is_blob_v2()) return BlobDescriptorV2();
+    if (field.is_blob()) {
       *is_blob = true;
       return BlobDescriptor();
     }
-    if (IsBlob(field)) return BlobDescriptorV2();
     if (field.logical_type != "struct") {
       ARROW_ASSIGN_OR_RAISE(ValueType type, ParseLogicalType(field.logical_type));
       if (end == position + 1) return type;
@@ -160,7 +179,7 @@ class TreeBuilder {
       if (member.dictionary != nullptr || member.is_empty()) {
         return arrow::Status::NotImplemented("a packed struct with a field of type ", member.ToArrow()->ToString());
       }
-      members.push_back(arrow::field(fields_[child].name, member.ToArrow(), fields_[child].nullable));
+      members.push_back(ToArrow(fields_[child], member.ToArrow()));
       type.members.push_back(std::move(member));
     }
     type.primitive = arrow::struct_(members);
