@@ -10,7 +10,7 @@
 #include <arrow/util/bitmap_ops.h>
 
 #include "fewter/filter/expressions_internal.h"
-#include "fewter/filter/list_has_internal.h"
+#include "fewter/filter/functions_internal.h"
 #include "fewter/util/argument_error.h"
 
 namespace fewter {
@@ -18,7 +18,11 @@ namespace fewter {
 arrow::Status EnsureComputeFunctions() {
   static const arrow::Status outcome = [] {
     ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
-    return RegisterListHas(arrow::compute::GetFunctionRegistry());
+    auto* registry = arrow::compute::GetFunctionRegistry();
+    ARROW_RETURN_NOT_OK(RegisterListFunctions(registry));
+    ARROW_RETURN_NOT_OK(RegisterDecimalFunctions(registry));
+    ARROW_RETURN_NOT_OK(RegisterTotalOrder(registry));
+    return RegisterTextFunctions(registry);
   }();
   return outcome;
 }

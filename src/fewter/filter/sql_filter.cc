@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <utility>
@@ -8,7 +9,10 @@
 
 #include "fewter/filter/expressions_internal.h"
 #include "fewter/filter/filter.h"
+#include "fewter/filter/sql_arithmetic.h"
+#include "fewter/filter/sql_compare.h"
 #include "fewter/filter/sql_functions.h"
+#include "fewter/filter/sql_lists.h"
 #include "fewter/filter/sql_text.h"
 #include "fewter/filter/sql_types.h"
 #include "fewter/filter/sql_value.h"
@@ -55,7 +59,8 @@ class Conversion {
         {"A_Expr", &Conversion::Operation},        {"BoolExpr", &Conversion::Boolean},
         {"NullTest", &Conversion::NullTest},       {"BooleanTest", &Conversion::BooleanTest},
         {"TypeCast", &Conversion::TypeCast},       {"FuncCall", &Conversion::Function},
-        {"CoalesceExpr", &Conversion::CoalesceOf}, {"A_Indirection", &Conversion::Field},
+        {"CoalesceExpr", &Conversion::CoalesceOf}, {"A_Indirection", &Conversion::Indirection},
+        {"A_ArrayExpr", &Conversion::List},
     };
     if (!node.is_object() || node.size() != 1) return ArgumentError("filter: a part that is not supported");
     const auto only = node.begin();
@@ -64,7 +69,10 @@ class Conversion {
     const auto found = converters.find(kind);
     if (found == converters.end()) return sql_.ErrorAt(LocationOf(content), Describe(kind), " is not supported");
     if (++level_ > kMostLevels) return sql_.ErrorAt(LocationOf(content), "more than ", kMostLevels, " levels");
+    const bool takes_literals = takes_literals_;
+    takes_literals_ = takes_literals && KeepsLiterals(kind, content);
     auto converted = (this->*found->second)(content);
+    takes_literals_ = takes_literals;
     --level_;
     if (converted.ok() || !IsArgumentError(converted.status())) return converted;
     // The innermost that knows its place says it.
@@ -76,13 +84,29 @@ class Conversion {
  private:
   static std::string Describe(const std::string& kind) {
     static const std::map<std::string, std::string> known = {
-        {"CaseExpr", "CASE"},         {"SubLink", "a query inside a filter"},
-        {"A_ArrayExpr", "ARRAY[…]"},  {"RowExpr", "a row of values"},
-        {"ParamRef", "a parameter"},  {"MinMaxExpr", "GREATEST or LEAST"},
-        {"CollateClause", "COLLATE"}, {"SQLValueFunction", "a keyword that stands for a value"},
+        {"CaseExpr", "CASE"},
+        {"SubLink", "a query inside a filter"},
+        {"RowExpr", "a row of values"},
+        {"ParamRef", "a parameter"},
+        {"MinMaxExpr", "GREATEST or LEAST"},
+        {"CollateClause", "COLLATE"},
+        {"SQLValueFunction", "a keyword that stands for a value"},
     };
     const auto found = known.find(kind);
     return found != known.end() ? found->second : kind;
+  }
+
+  /// Lance reads literals as values of the columns that they stand beside, but not below a NOT or within a call.
+  static bool KeepsLiterals(const std::string& kind, const Json& content) {
+    if (kind == "BoolExpr") return content.value("boolop", "") != "NOT_EXPR";
+    if (kind == "ColumnRef" || kind == "A_Indirection") return true;
+    if (kind != "A_Expr") return false;
+    const auto names = TextsOf(content["name"]);
+    return content.value("kind", "") != "AEXPR_OP" || (!names.empty() && IsComparison(names.back()));
+  }
+
+  static bool IsComparison(const std::string& name) {
+    return name == "=" || name == "==" || name == "<>" || name == "<" || name == "<=" || name == ">" || name == ">=";
   }
 
   Result Number(const std::string& digits) {
@@ -168,31 +192,51 @@ class Conversion {
       if (place < 0) return arrow::Status::KeyError("'", path[i - 1], "' has no field '", path[i], "'");
       field = type->field(place);
     }
-    const SqlValue value{arrow::compute::field_ref(ReferenceOf(path)), field->type()};
+    SqlValue value{arrow::compute::field_ref(ReferenceOf(path)), field->type()};
     if (field->type()->id() == arrow::Type::DICTIONARY) {
-      return Cast(value, static_cast<const arrow::DictionaryType&>(*field->type()).value_type());
+      ARROW_ASSIGN_OR_RAISE(value, Cast(value, static_cast<const arrow::DictionaryType&>(*field->type()).value_type()));
+    } else if (field->type()->id() == arrow::Type::HALF_FLOAT) {
+      ARROW_ASSIGN_OR_RAISE(value, Cast(value, arrow::float32()));
     }
-    if (field->type()->id() == arrow::Type::HALF_FLOAT) return Cast(value, arrow::float32());
+    value.path = path;
+    value.takes_literals = takes_literals_;
     return value;
   }
 
-  /// `column['field']`, or `(column).field`.
-  Result Field(const Json& node) {
-    if (!node["arg"].contains("ColumnRef")) return ArgumentError("[…] is supported behind a column only");
-    const Json& column = node["arg"]["ColumnRef"];
-    ARROW_ASSIGN_OR_RAISE(const auto names, sql_.NamesAt(LocationOf(column), column["fields"].size()));
-    std::vector<std::string> path = {ColumnCalled(names.front())};
-    for (size_t i = 1; i < names.size(); ++i) path.push_back(names[i].text);
+  /// `column['field']`, `column[1]`, or `(column).field`.
+  Result Indirection(const Json& node) {
+    ARROW_ASSIGN_OR_RAISE(auto value, Convert(node["arg"]));
     for (const Json& part : node["indirection"]) {
-      const Json index = part.contains("A_Indices") ? part["A_Indices"].value("uidx", Json()) : Json();
-      const bool is_name = index.is_object() && index.contains("A_Const") && index["A_Const"].contains("sval") &&
-                           !part["A_Indices"].contains("is_slice");
-      if (!is_name) {
-        return sql_.ErrorAt(LocationOf(column), "only fields of structs are supported: column['field']");
+      if (part.contains("String")) {
+        ARROW_ASSIGN_OR_RAISE(value, FieldOf(value, part["String"].value("sval", ""), false));
+        continue;
       }
-      const Json& text = index["A_Const"];
-      ARROW_ASSIGN_OR_RAISE(path.emplace_back(), sql_.StringAt(LocationOf(text), text["sval"].value("sval", "")));
+      if (!part.contains("A_Indices") || part["A_Indices"].contains("is_slice")) {
+        return ArgumentError("of […] one field of a struct or one element of a list is supported");
+      }
+      ARROW_ASSIGN_OR_RAISE(const auto index, Convert(part["A_Indices"]["uidx"]));
+      ARROW_ASSIGN_OR_RAISE(value, At(value, index));
     }
+    return value;
+  }
+
+  Result At(const SqlValue& value, const SqlValue& index) const {
+    if (index.literal == nullptr || index.type->id() != arrow::Type::STRING) return ListElement(value, index);
+    return FieldOf(value, std::string(static_cast<const arrow::StringScalar&>(*index.literal).view()), true);
+  }
+
+  /// Of a name that the parser has put in lower case, there is no telling how it was written.
+  Result FieldOf(const SqlValue& value, std::string name, bool is_exact) const {
+    if (value.path.empty()) return ArgumentError("a field of what is no column");
+    if (!is_exact && value.type->id() == arrow::Type::STRUCT) {
+      const auto& fields = value.type->fields();
+      const auto has = [&](const auto& same) { return std::any_of(fields.begin(), fields.end(), same); };
+      if (!has([&](const auto& field) { return field->name() == name; })) {
+        for (const auto& field : fields) name = ToLower(field->name()) == name ? field->name() : name;
+      }
+    }
+    auto path = value.path;
+    path.push_back(std::move(name));
     return At(path);
   }
 
@@ -220,7 +264,7 @@ class Conversion {
   Result BooleanTest(const Json& node) {
     ARROW_ASSIGN_OR_RAISE(auto value, Convert(node["arg"]));
     const std::string test = node.value("booltesttype", "");
-    if (value.type->id() != arrow::Type::BOOL) return ArgumentError("it is no boolean but ", value.type->ToString());
+    ARROW_ASSIGN_OR_RAISE(value, Condition(std::move(value), "it is no boolean but "));
     if (test == "IS_UNKNOWN") return Call("is_null", {value});
     if (test == "IS_NOT_UNKNOWN") return Call("is_valid", {value});
     if (test.ends_with("FALSE")) {
@@ -237,6 +281,7 @@ class Conversion {
     if (kind == "AEXPR_IN") return In(node, name == "<>");
     if (kind == "AEXPR_BETWEEN" || kind == "AEXPR_NOT_BETWEEN") return Between(node, kind == "AEXPR_NOT_BETWEEN");
     if (kind == "AEXPR_LIKE" || kind == "AEXPR_ILIKE") return LikePattern(node, name.starts_with('!'), kind);
+    if (kind == "AEXPR_DISTINCT" || kind == "AEXPR_NOT_DISTINCT") return Distinct(node, kind == "AEXPR_DISTINCT");
     if (kind == "AEXPR_NULLIF") {
       ARROW_ASSIGN_OR_RAISE(const auto left, Convert(node["lexpr"]));
       ARROW_ASSIGN_OR_RAISE(const auto right, Convert(node["rexpr"]));
@@ -246,15 +291,19 @@ class Conversion {
     if (!node.contains("lexpr")) return Unary(node, name);
     ARROW_ASSIGN_OR_RAISE(const auto left, Convert(node["lexpr"]));
     ARROW_ASSIGN_OR_RAISE(const auto right, Convert(node["rexpr"]));
-    if (name == "==") return Compare("=", left, right);
-    if (name == "=" || name == "<>" || name == "<" || name == "<=" || name == ">" || name == ">=") {
-      return Compare(name, left, right);
-    }
+    if (IsComparison(name)) return Compare(name == "==" ? "=" : name, left, right);
     if (name.size() == 1 && std::string_view("+-*/%").find(name) != std::string_view::npos) {
       return Calculate(name.front(), left, right);
     }
     if (name == "||") return Concatenate(left, right);
     return ArgumentError("the operator ", name, " is not supported");
+  }
+
+  Result Distinct(const Json& node, bool negated) {
+    ARROW_ASSIGN_OR_RAISE(const auto left, Convert(node["lexpr"]));
+    ARROW_ASSIGN_OR_RAISE(const auto right, Convert(node["rexpr"]));
+    ARROW_ASSIGN_OR_RAISE(const auto same, IsSame(left, right));
+    return negated ? Not(same) : same;
   }
 
   Result Unary(const Json& node, const std::string& name) {
@@ -268,15 +317,6 @@ class Conversion {
       return Calculate('-', Literal(arrow::MakeScalar(int64_t{0})), value);
     }
     return Call("negate", {value});
-  }
-
-  /// Null if either is.
-  static Result Concatenate(const SqlValue& left, const SqlValue& right) {
-    ARROW_ASSIGN_OR_RAISE(const auto joined, CallSqlFunction("concat", {left, right}));
-    ARROW_ASSIGN_OR_RAISE(const auto has_left, Call("is_valid", {left}));
-    ARROW_ASSIGN_OR_RAISE(const auto has_right, Call("is_valid", {right}));
-    ARROW_ASSIGN_OR_RAISE(const auto has_both, Junction(true, {has_left, has_right}));
-    return Call("if_else", {has_both, joined, Literal(arrow::MakeNullScalar(joined.type))});
   }
 
   Result Between(const Json& node, bool negated) {
@@ -370,8 +410,25 @@ class Conversion {
          {"agg_order", "agg_filter", "over", "agg_within_group", "agg_star", "agg_distinct", "func_variadic"}) {
       if (node.contains(clause)) return ArgumentError("a function of one row's values is expected");
     }
-    ARROW_ASSIGN_OR_RAISE(auto arguments, ConvertAll(node.value("args", Json::array())));
-    return CallSqlFunction(names.empty() ? "" : names.back(), std::move(arguments));
+    const std::string name = names.empty() ? "" : names.back();
+    const Json given = node.value("args", Json::array());
+    if (name == "extract" && given.size() == 2) return Extract(given);
+    ARROW_ASSIGN_OR_RAISE(auto arguments, ConvertAll(given));
+    if (name == "get_field" && arguments.size() == 2) return At(arguments[0], arguments[1]);
+    return CallSqlFunction(name, std::move(arguments));
+  }
+
+  /// The part's name is a word, which the parser makes a string of.
+  Result Extract(const Json& arguments) {
+    const Json part = arguments[0].value("A_Const", Json::object());
+    ARROW_ASSIGN_OR_RAISE(const auto value, Convert(arguments[1]));
+    const std::string name = part.contains("sval") ? part["sval"].value("sval", "") : "";
+    return CallSqlFunction("extract", {Literal(arrow::MakeScalar(name)), value});
+  }
+
+  Result List(const Json& node) {
+    ARROW_ASSIGN_OR_RAISE(auto elements, ConvertAll(node.value("elements", Json::array())));
+    return ListLiteral(std::move(elements));
   }
 
   Result CoalesceOf(const Json& node) {
@@ -382,6 +439,8 @@ class Conversion {
   const SqlText& sql_;
   const arrow::Schema& table_;
   int level_ = 0;
+  /// Of a column that is met here.
+  bool takes_literals_ = true;
 };
 
 class SqlFilter final : public Filter {
@@ -392,7 +451,9 @@ class SqlFilter final : public Filter {
   arrow::Result<arrow::compute::Expression> Resolve(const arrow::Schema& table) const override {
     ARROW_RETURN_NOT_OK(EnsureComputeFunctions());
     ARROW_ASSIGN_OR_RAISE(const auto value, Conversion(sql_, table).Convert(sql_.tree()));
-    return value.expression;
+    if (!value.is_match) return value.expression;
+    ARROW_ASSIGN_OR_RAISE(const auto condition, Condition(value, ""));
+    return condition.expression;
   }
 
  private:

@@ -28,13 +28,17 @@ std::shared_ptr<arrow::RecordBatch> Rows() {
       arrow::field("at", arrow::timestamp(arrow::TimeUnit::MICRO)),
       arrow::field("s", arrow::struct_({arrow::field("a", arrow::int64()), arrow::field("B c", arrow::utf8())})),
       arrow::field("bytes", arrow::binary()),
+      arrow::field("list", arrow::list(arrow::int64())),
+      arrow::field("price", arrow::decimal128(9, 2)),
+      arrow::field("u", arrow::uint64()),
+      arrow::field("oslo", arrow::timestamp(arrow::TimeUnit::MILLI, "Europe/Oslo")),
       arrow::field("a_name_that_is_longer_than_the_sixty_three_bytes_which_postgresql_has_for_one", arrow::int8()),
   });
   const auto json = R"([
-    [1, "A", "it's", 5, 10, 0.5, true, "2020-01-01 00:00:00", [1, "p"], "ab", 1],
-    [2, "b%c", "a\"b", 6, 20, null, false, "1969-12-31 23:59:59", [null, "q"], "", 2],
-    [null, null, null, null, null, null, null, null, null, null, null],
-    [-3, "B_C", "é`e", 7, 30, 1e300, true, "2021-06-01 12:00:00", [3, null], "b", 3]])";
+    [1, "A", "it's", 5, 10, 0.5, true, "2020-01-01 00:00:00", [1, "p"], "ab", [1, 2], "1.25", 1, "2020-07-01 00:00:00", 1],
+    [2, "b%c", "a\"b", 6, 20, null, false, "1969-12-31 23:59:59", [null, "q"], "", [], "-0.50", 18446744073709551615, "2020-01-01 00:00:00", 2],
+    [null, null, null, null, null, null, null, null, null, null, null, null, null, null, null],
+    [-3, "B_C", "é`e", 7, 30, 1e300, true, "2021-06-01 12:00:00", [3, null], "b", [null, 5], "7.00", 9, null, 3]])";
   const auto structs = arrow::json::ArrayFromJSONString(arrow::struct_(schema->fields()), json).ValueOrDie();
   return arrow::RecordBatch::FromStructArray(structs).ValueOrDie();
 }
@@ -116,6 +120,54 @@ TEST(SqlFilter, TakesRowsForWhichItIsTrue) {
   }
 }
 
+TEST(SqlFilter, ListsDecimalsTimesAndTexts) {
+  const std::vector<std::pair<const char*, Numbers>> cases = {
+      {"list[1] = 1", {0}},
+      {"list[-1] = 5", {3}},
+      {"list[n] IS NULL", {1, 2, 3}},
+      {"array_has(list, n)", {0}},
+      {"array_has_any(list, [5, 2])", {0, 3}},
+      {"array_has_any(list, ARRAY[NULL])", {3}},
+      {"NOT array_has_all(list, make_array(1))", {1, 3}},
+      {"array_has([1, -3], n)", {0, 3}},
+      {"array_length(list) = 2", {0, 3}},
+      {"empty(list)", {1}},
+      {"price * price * price > 1", {0, 3}},
+      {"price / 3 = 0.416666", {0}},
+      {"price % 1 = 0", {3}},
+      {"round(price) = -1", {1}},
+      {"CAST(price AS decimal(3, 1)) = 1.3", {0}},
+      {"u + 1 > u", {0, 1, 3}},
+      {"u * n = -27", {3}},
+      {"u / 2 = 4.5", {3}},
+      {"oslo = timestamp '2020-07-01 02:00:00'", {0}},
+      {"oslo = timestamp '2020-01-01 00:00:00Z'", {}},
+      {"oslo > at", {0, 1}},
+      {"date_part('hour', oslo) = 1", {1}},
+      {"extract(dow from at) = 3", {0, 1}},
+      {"date_part('MILLISECONDS', at) = 59000", {1}},
+      {"date_part('epoch', at) = -1", {1}},
+      {"date_trunc('year', at) = timestamp '2021-01-01'", {3}},
+      {"CAST(x AS string) = '1e300'", {3}},
+      {"CAST(at AS string) = '2020-01-01T00:00:00'", {0}},
+      {"CAST(oslo AS string) LIKE '%+02:00'", {0}},
+      {"n || ':' || price = '-3:7.00'", {3}},
+      {"concat(flag, n) = 'true1'", {0}},
+      {"x IS DISTINCT FROM 0.5", {1, 2, 3}},
+      {"x IS NOT DISTINCT FROM NULL", {1, 2}},
+      {"x < CAST('NaN' AS double)", {0, 3}},
+      {"CAST('NaN' AS double) = CAST('NaN' AS double)", {0, 1, 2, 3}},
+      {"s['a'] = 3 AND get_field(s, 'a') = 3", {3}},
+      {"left(name, 1) = 'i' AND right(name, 2) = '''s'", {0}},
+      {"Name LIKE 'b' || '%'", {1}},
+  };
+  for (const auto& [condition, expected] : cases) {
+    const auto taken = Taken(condition);
+    ASSERT_TRUE(taken.ok()) << condition << ": " << taken.status().ToString();
+    EXPECT_EQ(*taken, expected) << condition;
+  }
+}
+
 TEST(SqlFilter, NamesAndStringsAreWrittenAsInLance) {
   const std::vector<std::pair<const char*, Numbers>> cases = {
       {"Name = 'A'", {0}},
@@ -160,7 +212,9 @@ TEST(SqlFilter, MatchesPatterns) {
       {"ends_with(lower(Name), 'c')", {1, 3}},
       {"contains(name, '`')", {3}},
       {"regexp_like(Name, '^[AB]')", {0, 3}},
-      {"regexp_match(Name, '%') IS NOT NULL", {0, 1, 2, 3}},
+      {"regexp_match(Name, '%') IS NOT NULL", {1}},
+      {"regexp_match(Name, '%') IS NULL", {0, 2, 3}},
+      {"flag OR regexp_match(Name, '%')", {0, 1, 3}},
       {"NOT regexp_match(Name, '%')", {0, 2, 3}},
       {"length(name) = 3 AND octet_length(name) > 3", {3}},
       {"Name || name = 'Ait''s'", {0}},
@@ -204,7 +258,16 @@ TEST(SqlFilter, WhatIsRefusedIsNamedWithItsPlace) {
       {"Name = $$x$$", "a string is one text"},
       {"n = $1", "a parameter"},
       {"n = b'101'", "this literal"},
-      {"n[1] = 1", "fields of structs"},
+      {"n || n = '11'", "|| joins texts, and these are int32 and int32"},
+      {"array_has_any(list, [n])", "must be literals"},
+      {"array_has(list, 'a')", "elements of int64 and string are not comparable"},
+      {"list = [1, 2]", "not comparable"},
+      {"date_part('decade', at) = 1", "the part 'decade'"},
+      {"date_part('year', n) = 1", "it takes a date"},
+      {"regexp_match(Name, 'a') = true", "not comparable"},
+      {"n[1] = 1", "it takes a list, and this is int32"},
+      {"n IN [1, 2]", "character 6: syntax error at or near"},
+      {"array_has([1, 2], n) AND name = 'é' AND nosuch(x)", "character 41: the function nosuch"},
   };
   for (const auto& [condition, part] : cases) {
     const auto status = Taken(condition).status();

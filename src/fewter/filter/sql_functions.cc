@@ -4,11 +4,15 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <arrow/compute/api_scalar.h>
 
-#include "fewter/filter/list_has_internal.h"
+#include "fewter/filter/common_type.h"
+#include "fewter/filter/sql_compare.h"
+#include "fewter/filter/sql_dates.h"
+#include "fewter/filter/sql_lists.h"
 #include "fewter/util/argument_error.h"
 
 namespace fewter {
@@ -20,13 +24,24 @@ using Arguments = std::vector<SqlValue>;
 using Result = arrow::Result<SqlValue>;
 
 bool IsText(const SqlValue& value) {
-  return arrow::is_string(value.type->id());
+  return fewter::IsText(*value.type);
 }
 
-/// A text that is the same for all rows.
+/// A text that is the same for all rows; nothing if it is null.
+arrow::Result<std::optional<std::string>> TextOrNull(const SqlValue& value) {
+  const bool is_constant = arrow::compute::FieldsInExpression(value.expression).empty();
+  if (!is_constant || (!IsText(value) && value.type->id() != Type::NA)) {
+    return ArgumentError("it must be a literal string");
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto constant, Fold(value));
+  if (!constant.literal->is_valid) return std::nullopt;
+  return std::string(static_cast<const arrow::BaseBinaryScalar&>(*constant.literal).view());
+}
+
+/// The same; empty if it is null.
 arrow::Result<std::string> TextOf(const SqlValue& value) {
-  if (value.literal == nullptr || !IsText(value)) return ArgumentError("it must be a literal string");
-  return value.literal->is_valid ? std::string(static_cast<const arrow::BaseBinaryScalar&>(*value.literal).view()) : "";
+  ARROW_ASSIGN_OR_RAISE(auto text, TextOrNull(value));
+  return std::move(text).value_or("");
 }
 
 arrow::Status RequireText(const SqlValue& value) {
@@ -56,7 +71,7 @@ auto OfDouble(const char* function) {
   return [function](const Arguments& arguments) -> Result {
     Arguments doubles;
     for (const SqlValue& argument : arguments) {
-      if (!arrow::is_numeric(argument.type->id()) && !arrow::is_decimal(argument.type->id())) {
+      if (!IsNumber(*argument.type)) {
         return ArgumentError("it takes a number, and this is ", argument.type->ToString());
       }
       const bool stays = argument.type->id() == Type::FLOAT;
@@ -70,16 +85,32 @@ auto OfDouble(const char* function) {
 auto Contains(const char* function) {
   return [function](const Arguments& arguments) -> Result {
     ARROW_RETURN_NOT_OK(RequireText(arguments[0]));
-    ARROW_ASSIGN_OR_RAISE(auto pattern, TextOf(arguments[1]));
-    if (!arguments[1].literal->is_valid) return NullBoolean();
-    return Call(function, {arguments[0]}, std::make_shared<arrow::compute::MatchSubstringOptions>(std::move(pattern)));
+    ARROW_ASSIGN_OR_RAISE(auto pattern, TextOrNull(arguments[1]));
+    if (!pattern) return NullBoolean();
+    return Call(function, {arguments[0]}, std::make_shared<arrow::compute::MatchSubstringOptions>(*std::move(pattern)));
   };
 }
 
-/// As Lance has it in filters: false where there is nothing to match.
+Result RegexpLike(const Arguments& arguments) {
+  std::string flags;
+  if (arguments.size() == 3) {
+    ARROW_ASSIGN_OR_RAISE(flags, TextOf(arguments[2]));
+    if (flags.find_first_not_of('i') != std::string::npos) return ArgumentError("it knows the flag 'i' only");
+  }
+  ARROW_RETURN_NOT_OK(RequireText(arguments[0]));
+  ARROW_ASSIGN_OR_RAISE(auto pattern, TextOrNull(arguments[1]));
+  if (!pattern) return NullBoolean();
+  return Call("match_substring_regex", {arguments[0]},
+              std::make_shared<arrow::compute::MatchSubstringOptions>(*std::move(pattern), !flags.empty()));
+}
+
+/// Lance has a list of what was matched, or null; of it no more can be asked than whether there is one.
 Result RegexpMatch(const Arguments& arguments) {
-  ARROW_ASSIGN_OR_RAISE(const auto matches, Contains("match_substring_regex")(arguments));
-  return Coalesce({matches, Literal(arrow::MakeScalar(false))});
+  ARROW_ASSIGN_OR_RAISE(const auto matches, RegexpLike(arguments));
+  ARROW_ASSIGN_OR_RAISE(auto match, Call("if_else", {matches, Literal(arrow::MakeScalar(true)),
+                                                     Literal(arrow::MakeNullScalar(arrow::boolean()))}));
+  match.is_match = true;
+  return match;
 }
 
 auto Trim(const char* function) {
@@ -105,8 +136,8 @@ Result Round(const Arguments& arguments) {
   // Halves go away from zero.
   const auto options =
       std::make_shared<arrow::compute::RoundOptions>(digits, arrow::compute::RoundMode::HALF_TOWARDS_INFINITY);
-  const bool stays = arguments[0].type->id() == Type::FLOAT;
-  ARROW_ASSIGN_OR_RAISE(const auto number, Cast(arguments[0], stays ? arrow::float32() : arrow::float64()));
+  const bool stays = arguments[0].type->id() == Type::FLOAT || arrow::is_decimal(arguments[0].type->id());
+  ARROW_ASSIGN_OR_RAISE(const auto number, Cast(arguments[0], stays ? arguments[0].type : arrow::float64()));
   return Call("round", {number}, options);
 }
 
@@ -114,7 +145,6 @@ Result Round(const Arguments& arguments) {
 Result Concat(const Arguments& arguments) {
   Arguments parts;
   for (const SqlValue& argument : arguments) {
-    ARROW_RETURN_NOT_OK(RequireText(argument));
     ARROW_ASSIGN_OR_RAISE(parts.emplace_back(), Cast(argument, arrow::large_utf8()));
   }
   ARROW_ASSIGN_OR_RAISE(const auto separator, Cast(Literal(arrow::MakeScalar("")), arrow::large_utf8()));
@@ -123,15 +153,26 @@ Result Concat(const Arguments& arguments) {
               std::make_shared<arrow::compute::JoinOptions>(arrow::compute::JoinOptions::REPLACE, ""));
 }
 
-Result DatePart(const Arguments& arguments) {
-  static const std::map<std::string, const char*> functions = {
-      {"year", "year"},     {"month", "month"},     {"day", "day"},       {"hour", "hour"},
-      {"minute", "minute"}, {"quarter", "quarter"}, {"week", "iso_week"}, {"doy", "day_of_year"}};
-  ARROW_ASSIGN_OR_RAISE(std::string part, TextOf(arguments[0]));
-  std::transform(part.begin(), part.end(), part.begin(), [](unsigned char c) { return std::tolower(c); });
-  const auto found = functions.find(part);
-  if (found == functions.end()) return ArgumentError("it does not know the part '", part, "'");
-  return Call(found->second, {arguments[1]});
+/// To a base, or to 10.
+Result Logarithm(const Arguments& arguments) {
+  if (arguments.size() == 1) return OfDouble("log10")(arguments);
+  return OfDouble("logb")({arguments[1], arguments[0]});
+}
+
+Result NanTo(const Arguments& arguments) {
+  ARROW_ASSIGN_OR_RAISE(const auto is_nan, OfDouble("is_nan")({arguments[0]}));
+  ARROW_ASSIGN_OR_RAISE(const auto instead, Cast(arguments[1], arguments[0].type));
+  return Call("if_else", {is_nan, instead, arguments[0]});
+}
+
+Result PartOfDate(const Arguments& arguments) {
+  ARROW_ASSIGN_OR_RAISE(const std::string part, TextOf(arguments[0]));
+  return DatePart(part, arguments[1]);
+}
+
+Result TruncatedDate(const Arguments& arguments) {
+  ARROW_ASSIGN_OR_RAISE(const std::string part, TextOf(arguments[0]));
+  return DateTrunc(part, arguments[1]);
 }
 
 Result NullIf(const Arguments& arguments) {
@@ -139,20 +180,75 @@ Result NullIf(const Arguments& arguments) {
   return Call("if_else", {equal, Literal(arrow::MakeNullScalar(arguments[0].type)), arguments[0]});
 }
 
-/// Length of a string in characters, of binary in bytes.
+/// Length of a string in characters, of binary in bytes, of other values of what they are as strings.
 Result Length(const Arguments& arguments) {
-  return Call(IsText(arguments[0]) ? "utf8_length" : "binary_length", arguments);
+  if (IsBytes(*arguments[0].type) || arguments[0].type->id() == Type::FIXED_SIZE_BINARY) {
+    return Call(IsText(arguments[0]) ? "utf8_length" : "binary_length", arguments);
+  }
+  if (IsList(*arguments[0].type)) return ArgumentError("it takes a string, and this is a list");
+  ARROW_ASSIGN_OR_RAISE(const auto text, Cast(arguments[0], arrow::utf8()));
+  return Call("utf8_length", {text});
 }
 
-Result ListHas(const Arguments& arguments) {
-  const auto& type = *arguments[0].type;
-  const bool is_list = arrow::is_list_like(type.id()) && type.id() != Type::MAP;
-  if (!is_list) return ArgumentError("it takes a list, and this is ", type.ToString());
-  const auto& element = static_cast<const arrow::BaseListType&>(type).value_type();
-  if (arguments[1].literal == nullptr) return ArgumentError("the element must be a literal");
-  const auto wanted = CoerceLiteral(arguments[1], element);
-  if (!wanted || !wanted->type->Equals(*element)) return ArgumentError("the elements are ", element->ToString());
-  return Call(kListHas, {arguments[0], *wanted});
+Result LengthOfList(const Arguments& arguments) {
+  if (arguments.size() == 2) {
+    const auto& dimension = arguments[1].literal;
+    const bool is_first = dimension != nullptr && dimension->Equals(arrow::Int64Scalar(1));
+    if (!is_first) return ArgumentError("it knows the first dimension only");
+  }
+  return ListLength(arguments[0]);
+}
+
+Result IsEmpty(const Arguments& arguments) {
+  ARROW_ASSIGN_OR_RAISE(const auto length, ListLength(arguments[0]));
+  return Compare("=", length, Literal(arrow::MakeScalar(int64_t{0})));
+}
+
+/// A literal number of characters.
+arrow::Result<int64_t> CountOf(const SqlValue& value) {
+  if (value.literal != nullptr && value.literal->is_valid && value.type->id() == Type::INT64) {
+    return static_cast<const arrow::Int64Scalar&>(*value.literal).value;
+  }
+  return ArgumentError("it takes a literal number of characters");
+}
+
+Result Characters(const SqlValue& text, int64_t start, int64_t stop) {
+  return Call("utf8_slice_codeunits", {text}, std::make_shared<arrow::compute::SliceOptions>(start, stop));
+}
+
+/// A negative number leaves out so many at the other end.
+Result Left(const Arguments& arguments) {
+  ARROW_RETURN_NOT_OK(RequireText(arguments[0]));
+  ARROW_ASSIGN_OR_RAISE(const int64_t count, CountOf(arguments[1]));
+  return Characters(arguments[0], 0, count);
+}
+
+Result Right(const Arguments& arguments) {
+  ARROW_RETURN_NOT_OK(RequireText(arguments[0]));
+  ARROW_ASSIGN_OR_RAISE(const int64_t count, CountOf(arguments[1]));
+  if (count == 0) return Characters(arguments[0], 0, 0);
+  return Characters(arguments[0], -count, std::numeric_limits<int64_t>::max());
+}
+
+Result Replace(const Arguments& arguments) {
+  ARROW_RETURN_NOT_OK(RequireText(arguments[0]));
+  ARROW_ASSIGN_OR_RAISE(auto pattern, TextOf(arguments[1]));
+  ARROW_ASSIGN_OR_RAISE(auto by, TextOf(arguments[2]));
+  if (pattern.empty()) return ArgumentError("it takes a text to replace that is not empty");
+  return Call("replace_substring", {arguments[0]},
+              std::make_shared<arrow::compute::ReplaceSubstringOptions>(std::move(pattern), std::move(by)));
+}
+
+Result Has(const Arguments& arguments) {
+  return ListHas(arguments[0], arguments[1]);
+}
+
+auto HasSome(bool all) {
+  return [all](const Arguments& arguments) { return ListHasSome(all, arguments[0], arguments[1]); };
+}
+
+Result Element(const Arguments& arguments) {
+  return ListElement(arguments[0], arguments[1]);
 }
 
 struct SqlFunction {
@@ -179,10 +275,15 @@ const std::map<std::string, SqlFunction>& Functions() {
       {"starts_with", {2, 2, Contains("starts_with")}},
       {"ends_with", {2, 2, Contains("ends_with")}},
       {"contains", {2, 2, Contains("match_substring")}},
-      {"regexp_like", {2, 2, Contains("match_substring_regex")}},
-      {"regexp_match", {2, 2, RegexpMatch}},
+      {"regexp_like", {2, 3, RegexpLike}},
+      {"regexp_match", {2, 3, RegexpMatch}},
+      {"left", {2, 2, Left}},
+      {"right", {2, 2, Right}},
+      {"replace", {3, 3, Replace}},
       {"concat", {1, kMany, Concat}},
       {"coalesce", {1, kMany, Coalesce}},
+      {"nvl", {2, 2, Coalesce}},
+      {"ifnull", {2, 2, Coalesce}},
       {"nullif", {2, 2, NullIf}},
       {"abs", {1, 1, Same("abs")}},
       {"sign", {1, 1, OfDouble("sign")}},
@@ -196,17 +297,40 @@ const std::map<std::string, SqlFunction>& Functions() {
       {"ln", {1, 1, OfDouble("ln")}},
       {"log10", {1, 1, OfDouble("log10")}},
       {"log2", {1, 1, OfDouble("log2")}},
+      {"log", {1, 2, Logarithm}},
+      {"sin", {1, 1, OfDouble("sin")}},
+      {"cos", {1, 1, OfDouble("cos")}},
+      {"tan", {1, 1, OfDouble("tan")}},
+      {"asin", {1, 1, OfDouble("asin")}},
+      {"acos", {1, 1, OfDouble("acos")}},
+      {"atan", {1, 1, OfDouble("atan")}},
+      {"atan2", {2, 2, OfDouble("atan2")}},
+      {"nanvl", {2, 2, NanTo}},
       {"power", {2, 2, OfDouble("power")}},
       {"pow", {2, 2, OfDouble("power")}},
       {"isnan", {1, 1, OfDouble("is_nan")}},
       {"is_valid", {1, 1, Same("is_valid")}},
-      {"date_part", {2, 2, DatePart}},
-      {"array_has", {2, 2, ListHas}},
-      {"array_contains", {2, 2, ListHas}},
-      {"list_has", {2, 2, ListHas}},
-      {"list_contains", {2, 2, ListHas}},
-      {"array_length", {1, 1, Same("list_value_length")}},
-      {"cardinality", {1, 1, Same("list_value_length")}},
+      {"date_part", {2, 2, PartOfDate}},
+      {"datepart", {2, 2, PartOfDate}},
+      {"extract", {2, 2, PartOfDate}},
+      {"date_trunc", {2, 2, TruncatedDate}},
+      {"array_has", {2, 2, Has}},
+      {"array_contains", {2, 2, Has}},
+      {"list_has", {2, 2, Has}},
+      {"list_contains", {2, 2, Has}},
+      {"array_has_any", {2, 2, HasSome(false)}},
+      {"list_has_any", {2, 2, HasSome(false)}},
+      {"arrays_overlap", {2, 2, HasSome(false)}},
+      {"array_has_all", {2, 2, HasSome(true)}},
+      {"list_has_all", {2, 2, HasSome(true)}},
+      {"make_array", {0, kMany, ListLiteral}},
+      {"make_list", {0, kMany, ListLiteral}},
+      {"array_element", {2, 2, Element}},
+      {"list_element", {2, 2, Element}},
+      {"array_length", {1, 2, LengthOfList}},
+      {"list_length", {1, 2, LengthOfList}},
+      {"cardinality", {1, 1, LengthOfList}},
+      {"empty", {1, 1, IsEmpty}},
   };
   return functions;
 }
@@ -241,18 +365,25 @@ Result CallSqlFunction(const std::string& name, const std::vector<SqlValue>& arg
 }
 
 Result Like(const SqlValue& value, const SqlValue& pattern, char escape, bool ignore_case) {
-  if (pattern.literal != nullptr && !pattern.literal->is_valid) return NullBoolean();
+  if (pattern.type->id() == Type::NA) return NullBoolean();
   ARROW_RETURN_NOT_OK(RequireText(value));
-  ARROW_ASSIGN_OR_RAISE(auto text, TextOf(pattern));
-  if (escape != '\\') text = WithBackslashes(text, escape);
+  ARROW_ASSIGN_OR_RAISE(auto text, TextOrNull(pattern));
+  if (!text) return NullBoolean();
+  if (escape != '\\') text = WithBackslashes(*text, escape);
   return Call("match_like", {value},
-              std::make_shared<arrow::compute::MatchSubstringOptions>(std::move(text), ignore_case));
+              std::make_shared<arrow::compute::MatchSubstringOptions>(*std::move(text), ignore_case));
 }
 
-Result Coalesce(std::vector<SqlValue> values) {
-  for (size_t i = 1; i < values.size(); ++i) ARROW_RETURN_NOT_OK(Unify(&values[0], &values[i]));
-  for (size_t i = 1; i < values.size(); ++i) ARROW_RETURN_NOT_OK(Unify(&values[0], &values[i]));
-  return Call("coalesce", values);
+Result Concatenate(const SqlValue& left, const SqlValue& right) {
+  const auto is_null = [](const SqlValue& value) { return value.type->id() == Type::NA; };
+  if (!IsText(left) && !IsText(right) && !is_null(left) && !is_null(right)) {
+    return ArgumentError("|| joins texts, and these are ", left.type->ToString(), " and ", right.type->ToString());
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto joined, CallSqlFunction("concat", {left, right}));
+  ARROW_ASSIGN_OR_RAISE(const auto has_left, Call("is_valid", {left}));
+  ARROW_ASSIGN_OR_RAISE(const auto has_right, Call("is_valid", {right}));
+  ARROW_ASSIGN_OR_RAISE(const auto has_both, Junction(true, {has_left, has_right}));
+  return Call("if_else", {has_both, joined, Literal(arrow::MakeNullScalar(joined.type))});
 }
 
 }  // namespace fewter

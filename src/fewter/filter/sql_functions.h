@@ -16,7 +16,7 @@ arrow::Result<SqlValue> CallSqlFunction(const std::string& name, const std::vect
 /// `value LIKE pattern`: `%` stands for any text, `_` for any character, and a character behind `escape` for itself.
 arrow::Result<SqlValue> Like(const SqlValue& value, const SqlValue& pattern, char escape, bool ignore_case);
 
-/// The first that is not null.
-arrow::Result<SqlValue> Coalesce(std::vector<SqlValue> values);
+/// `left || right`, one of which is a text: null if either is.
+arrow::Result<SqlValue> Concatenate(const SqlValue& left, const SqlValue& right);
 
 }  // namespace fewter

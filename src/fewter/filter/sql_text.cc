@@ -15,6 +15,9 @@ namespace {
 /// operator, a parenthesis or a word a level; lists of literals have neither, and may be long.
 constexpr size_t kMostOperators = 10'000;
 
+/// What the parser wants before a list.
+constexpr std::string_view kArray = "ARRAY";
+
 bool IsNameStart(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_' || byte >= 0x80;
@@ -72,6 +75,26 @@ std::string ForPostgres(std::string_view text) {
   return made;
 }
 
+/// Where a `[` begins a list: not behind a value that it would take an element of.
+std::vector<size_t> BeginsOfLists(std::string_view text) {
+  std::vector<size_t> begins;
+  char before = '(';
+  for (size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    const bool is_quote = c == '\'' || c == '"' || c == '`';
+    const bool follows_value = IsNamePart(before) || before == ')' || before == ']' || before == '\'';
+    if (c == '[' && !follows_value) begins.push_back(i);
+    if (!IsSpace(c)) before = is_quote ? '\'' : c;
+    i = is_quote ? EndOfQuoted(text, i) : i + 1;
+  }
+  return begins;
+}
+
+std::string WithArrays(std::string text, const std::vector<size_t>& lists) {
+  for (auto place = lists.rbegin(); place != lists.rend(); ++place) text.insert(*place, kArray);
+  return text;
+}
+
 size_t CountOperators(std::string_view text) {
   size_t count = 0;
   char before = '(';
@@ -92,6 +115,20 @@ size_t CountOperators(std::string_view text) {
   return count;
 }
 
+/// Those that continue a character begin with the bits 10.
+bool BeginsCharacter(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xc0) != 0x80;
+}
+
+/// Where a character, counted from 1, begins; behind all if there are fewer.
+int64_t ByteOfCharacter(std::string_view text, int64_t character) {
+  size_t byte = 0;
+  for (; byte < text.size(); ++byte) {
+    if (BeginsCharacter(text[byte]) && --character <= 0) break;
+  }
+  return static_cast<int64_t>(byte);
+}
+
 }  // namespace
 
 arrow::Result<SqlText> SqlText::Parse(std::string_view condition) {
@@ -102,14 +139,13 @@ arrow::Result<SqlText> SqlText::Parse(std::string_view condition) {
   if (CountOperators(condition) > kMostOperators) {
     return ArgumentError("filter: more than ", kMostOperators, " names and operators; a list after IN may be longer");
   }
-  const std::string text = std::string(kBefore) + ForPostgres(condition);
+  sql.lists_ = BeginsOfLists(condition);
+  const std::string text = std::string(kBefore) + WithArrays(ForPostgres(condition), sql.lists_);
   const PgQueryParseResult parsed = pg_query_parse(text.c_str());
   arrow::Status outcome;
   if (parsed.error != nullptr) {
-    // Counted in characters, from 1.
-    const int64_t character = std::max<int64_t>(parsed.error->cursorpos - static_cast<int64_t>(kBefore.size()), 1);
-    outcome = ArgumentError("filter, character ", character, ": ", parsed.error->message,
-                            " (names that are keywords, or not plain words, stand in backticks)");
+    outcome = sql.ErrorAt(ByteOfCharacter(text, parsed.error->cursorpos), parsed.error->message,
+                          " (names that are keywords, or not plain words, stand in backticks)");
   } else {
     outcome = sql.Take(nlohmann::json::parse(parsed.parse_tree, nullptr, false));
   }
@@ -135,10 +171,8 @@ arrow::Status SqlText::Take(nlohmann::json parsed) {
 
 arrow::Result<std::vector<SqlText::Name>> SqlText::NamesAt(int64_t location, size_t count) const {
   const auto unreadable = [&] { return ErrorAt(location, "a name that is written in a way that is not supported"); };
-  const auto before = static_cast<int64_t>(kBefore.size());
-  if (location < before) return unreadable();
   const std::string_view text = text_;
-  auto place = static_cast<size_t>(location - before);
+  size_t place = PlaceOf(location);
   const auto skip_spaces = [&] {
     while (place < text.size() && IsSpace(text[place])) ++place;
   };
@@ -164,9 +198,8 @@ arrow::Result<std::vector<SqlText::Name>> SqlText::NamesAt(int64_t location, siz
 }
 
 arrow::Result<std::string> SqlText::StringAt(int64_t location, std::string parsed) const {
-  const auto before = static_cast<int64_t>(kBefore.size());
-  const auto place = static_cast<size_t>(location - before);
-  const char quote = location >= before && place < text_.size() ? text_[place] : ' ';
+  const size_t place = PlaceOf(location);
+  const char quote = place < text_.size() ? text_[place] : ' ';
   if (quote == '\'') return parsed;
   if (quote == '"') {
     const size_t end = EndOfQuoted(text_, place);
@@ -177,8 +210,7 @@ arrow::Result<std::string> SqlText::StringAt(int64_t location, std::string parse
 }
 
 arrow::Result<std::string> SqlText::NegativeAt(int64_t location) const {
-  const auto before = static_cast<int64_t>(kBefore.size());
-  size_t place = location >= before ? static_cast<size_t>(location - before) : text_.size();
+  size_t place = PlaceOf(location);
   const auto is_before_digits = [](char c) { return IsSpace(c) || c == '-' || c == '('; };
   std::string digits;
   while (place < text_.size() && is_before_digits(text_[place])) ++place;
@@ -187,10 +219,20 @@ arrow::Result<std::string> SqlText::NegativeAt(int64_t location) const {
   return "-" + digits;
 }
 
-int64_t SqlText::CharacterAt(int64_t byte) const {
-  const auto end = text_.begin() + std::min(byte, static_cast<int64_t>(text_.size()));
-  // All bytes but those that continue a character.
-  return 1 + std::count_if(text_.begin(), end, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+size_t SqlText::PlaceOf(int64_t location) const {
+  const auto before = static_cast<int64_t>(kBefore.size());
+  if (location < before) return text_.size();
+  auto place = static_cast<size_t>(location - before);
+  for (const size_t begin : lists_) {
+    // Those before it have been taken out, so that here it stands where it does in the original.
+    if (place <= begin) break;
+    place -= std::min(place - begin, kArray.size());
+  }
+  return std::min(place, text_.size());
+}
+
+int64_t SqlText::CharacterAt(size_t byte) const {
+  return 1 + std::count_if(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(byte), BeginsCharacter);
 }
 
 }  // namespace fewter

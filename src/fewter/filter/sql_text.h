@@ -15,9 +15,9 @@ namespace fewter {
 /// A condition in SQL, taken apart by PostgreSQL's parser (libpg_query).
 ///
 /// Lance writes two things otherwise than PostgreSQL: names stand in backticks, and what stands in double quotes is a
-/// string. And it tells upper from lower case in names without quotes. So the parser gets a text of the same length in
-/// which the quotes are exchanged, and names and strings are read from the original one, at the places that the parser
-/// gives.
+/// string. And it tells upper from lower case in names without quotes. So the parser gets a text in which the quotes
+/// are exchanged, and names and strings are read from the original one, at the places that the parser gives. Lists are
+/// `[1, 2]` there, and `ARRAY[1, 2]` in the text that the parser gets.
 class SqlText {
  public:
   /// An argument error that says where, for what is not one condition.
@@ -43,9 +43,10 @@ class SqlText {
   /// An argument error about what stands at a place, if it is known (not -1).
   template <typename... Parts>
   arrow::Status ErrorAt(int64_t location, Parts&&... parts) const {
-    const int64_t begin = location - static_cast<int64_t>(kBefore.size());
-    if (begin < 0) return ArgumentError("filter: ", std::forward<Parts>(parts)...);
-    return ArgumentError("filter, character ", CharacterAt(begin), ": ", std::forward<Parts>(parts)...);
+    if (location < static_cast<int64_t>(kBefore.size())) {
+      return ArgumentError("filter: ", std::forward<Parts>(parts)...);
+    }
+    return ArgumentError("filter, character ", CharacterAt(PlaceOf(location)), ": ", std::forward<Parts>(parts)...);
   }
 
  private:
@@ -54,10 +55,14 @@ class SqlText {
   explicit SqlText(std::string_view condition) : text_(condition) {}
 
   arrow::Status Take(nlohmann::json parsed);
+  /// The place in the original text of one in the parser's; its end if it is none.
+  size_t PlaceOf(int64_t location) const;
   /// Counted from 1.
-  int64_t CharacterAt(int64_t byte) const;
+  int64_t CharacterAt(size_t byte) const;
 
   std::string text_;
+  /// Where lists begin, ascending.
+  std::vector<size_t> lists_;
   nlohmann::json tree_;
 };
 

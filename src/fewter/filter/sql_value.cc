@@ -1,12 +1,15 @@
 #include "fewter/filter/sql_value.h"
 
-#include <algorithm>
 #include <utility>
 
+#include <arrow/array/builder_base.h>
+#include <arrow/compute/api_scalar.h>
 #include <arrow/compute/cast.h>
+#include <arrow/compute/exec.h>
 #include <arrow/datum.h>
-#include <arrow/util/decimal.h>
 
+#include "fewter/filter/common_type.h"
+#include "fewter/filter/functions_internal.h"
 #include "fewter/util/argument_error.h"
 
 namespace fewter {
@@ -15,166 +18,77 @@ namespace {
 
 using arrow::Type;
 using Types = std::shared_ptr<arrow::DataType>;
+using Result = arrow::Result<SqlValue>;
 
-arrow::compute::CastOptions LossyCast(const Types& type) {
-  auto options = arrow::compute::CastOptions::Safe(type);
-  options.allow_float_truncate = true;
-  options.allow_time_truncate = true;
-  options.allow_decimal_truncate = true;
-  return options;
-}
-
-bool IsFloat(const arrow::DataType& type) {
-  return arrow::is_floating(type.id());
-}
-bool IsNumber(const arrow::DataType& type) {
-  return arrow::is_numeric(type.id()) || arrow::is_decimal(type.id());
-}
-bool IsText(const arrow::DataType& type) {
-  return arrow::is_string(type.id());
-}
-/// Of any length.
-bool IsBytes(const arrow::DataType& type) {
-  return arrow::is_base_binary_like(type.id());
-}
-bool IsInstant(const arrow::DataType& type) {
-  return arrow::is_date(type.id()) || type.id() == Type::TIMESTAMP;
+Result CutTo(const SqlValue& value, const Types& type) {
+  auto options = std::make_shared<arrow::compute::CastOptions>(arrow::compute::CastOptions::Safe(type));
+  options->allow_float_truncate = true;
+  options->allow_time_truncate = true;
+  options->allow_decimal_truncate = true;
+  return Call("cast", {value}, std::move(options));
 }
 
-/// A decimal that holds every value of an integer type.
-Types DecimalOf(const arrow::DataType& integer) {
-  switch (arrow::bit_width(integer.id())) {
-    case 8:
-      return arrow::decimal128(3, 0);
-    case 16:
-      return arrow::decimal128(5, 0);
-    case 32:
-      return arrow::decimal128(10, 0);
-    default:
-      return arrow::decimal128(20, 0);
+Result RoundedTo(const SqlValue& decimal, const Types& type) {
+  const auto& from = static_cast<const arrow::DecimalType&>(*decimal.type);
+  const auto& to = static_cast<const arrow::DecimalType&>(*type);
+  if (from.scale() <= to.scale()) return CutTo(decimal, type);
+  // A digit more, which rounding up may take.
+  const int32_t precision = std::min(from.precision() + 1, arrow::Decimal256Type::kMaxPrecision);
+  ARROW_ASSIGN_OR_RAISE(const auto wider, CutTo(decimal, arrow::decimal256(precision, from.scale())));
+  ARROW_ASSIGN_OR_RAISE(const auto rounded, Call("round", {wider},
+                                                 std::make_shared<arrow::compute::RoundOptions>(
+                                                     to.scale(), arrow::compute::RoundMode::HALF_TOWARDS_INFINITY)));
+  return CutTo(rounded, type);
+}
+
+bool HasZone(const arrow::DataType& type) {
+  return type.id() == Type::TIMESTAMP && !static_cast<const arrow::TimestampType&>(type).timezone().empty();
+}
+
+Result TextOf(const SqlValue& value, const Types& type) {
+  if (HasZone(*value.type)) {
+    ARROW_ASSIGN_OR_RAISE(const auto local, Call("local_timestamp", {value}));
+    ARROW_ASSIGN_OR_RAISE(const auto text, Call(kZonedTextOf, {value, local}));
+    return CutTo(text, type);
   }
+  const bool is_like_arrows = value.type->id() == Type::NA || value.type->id() == Type::BOOL ||
+                              value.type->id() == Type::DATE32 || arrow::is_integer(value.type->id()) ||
+                              arrow::is_binary_like(value.type->id()) || arrow::is_large_binary_like(value.type->id());
+  if (is_like_arrows) return CutTo(value, type);
+  const auto text = Call(kTextOf, {value});
+  if (!text.ok()) return ArgumentError("a ", value.type->ToString(), " has no text");
+  return CutTo(*text, type);
 }
 
-/// A decimal that holds what both hold, as far as there is one.
-Types WiderDecimal(const arrow::DataType& a, const arrow::DataType& b) {
-  const auto& left = static_cast<const arrow::DecimalType&>(a);
-  const auto& right = static_cast<const arrow::DecimalType&>(b);
-  const int32_t scale = std::max(left.scale(), right.scale());
-  const int32_t whole = std::max(left.precision() - left.scale(), right.precision() - right.scale());
-  const bool is_long = left.id() == Type::DECIMAL256 || right.id() == Type::DECIMAL256;
-  if (is_long || whole + scale > arrow::Decimal128Type::kMaxPrecision) {
-    return arrow::decimal256(std::min(whole + scale, arrow::Decimal256Type::kMaxPrecision), scale);
-  }
-  return arrow::decimal128(whole + scale, scale);
+/// A text with a zone is one in UTC.
+Result InstantOfText(const SqlValue& text, const Types& naive) {
+  auto plain = CutTo(text, naive);
+  if (text.literal == nullptr || (plain.ok() && Fold(*plain).ok())) return plain;
+  const auto unit = static_cast<const arrow::TimestampType&>(*naive).unit();
+  ARROW_ASSIGN_OR_RAISE(const auto zoned, CutTo(text, arrow::timestamp(unit, "UTC")));
+  return Fold(zoned).ok() ? CutTo(zoned, naive) : plain;
 }
 
-/// A type that holds the values of two integer types.
-Types WiderInteger(const Types& a, const Types& b) {
-  const int a_bits = arrow::bit_width(a->id()), b_bits = arrow::bit_width(b->id());
-  const bool a_signed = arrow::is_signed_integer(a->id()), b_signed = arrow::is_signed_integer(b->id());
-  if (a_signed == b_signed) return a_bits >= b_bits ? a : b;
-  const int unsigned_bits = a_signed ? b_bits : a_bits, signed_bits = a_signed ? a_bits : b_bits;
-  if (signed_bits > unsigned_bits) return a_signed ? a : b;
-  switch (unsigned_bits) {
-    case 8:
-      return arrow::int16();
-    case 16:
-      return arrow::int32();
-    case 32:
-      return arrow::int64();
-    default:
-      return arrow::decimal128(20, 0);
-  }
+Result InstantOf(const SqlValue& value, const Types& type) {
+  if (HasZone(*value.type)) return CutTo(value, type);
+  const auto& timestamp = static_cast<const arrow::TimestampType&>(*type);
+  const Types naive = arrow::timestamp(timestamp.unit());
+  ARROW_ASSIGN_OR_RAISE(const auto instant, IsText(*value.type) ? InstantOfText(value, naive) : CutTo(value, naive));
+  if (timestamp.timezone().empty()) return instant;
+  // A date begins in UTC, as in Lance.
+  if (arrow::is_date(value.type->id())) return CutTo(instant, type);
+  using Options = arrow::compute::AssumeTimezoneOptions;
+  return Call(
+      "assume_timezone", {instant},
+      std::make_shared<Options>(timestamp.timezone(), Options::AMBIGUOUS_EARLIEST, Options::NONEXISTENT_EARLIEST));
 }
 
-Types CommonNumber(const Types& a, const Types& b) {
-  if (IsFloat(*a) || IsFloat(*b)) {
-    const bool has_double = a->id() == Type::DOUBLE || b->id() == Type::DOUBLE;
-    const bool has_decimal = arrow::is_decimal(a->id()) || arrow::is_decimal(b->id());
-    return has_double || has_decimal ? arrow::float64() : arrow::float32();
-  }
-  if (!arrow::is_decimal(a->id()) && !arrow::is_decimal(b->id())) return WiderInteger(a, b);
-  const Types left = arrow::is_decimal(a->id()) ? a : DecimalOf(*a);
-  const Types right = arrow::is_decimal(b->id()) ? b : DecimalOf(*b);
-  return WiderDecimal(*left, *right);
-}
-
-arrow::TimeUnit::type UnitOf(const arrow::DataType& type) {
-  if (type.id() == Type::TIMESTAMP) return static_cast<const arrow::TimestampType&>(type).unit();
-  return type.id() == Type::DATE64 ? arrow::TimeUnit::MILLI : arrow::TimeUnit::SECOND;
-}
-
-/// The type in which values of two types are compared; null if there is none.
-Types CommonType(const Types& a, const Types& b) {
-  if (a->Equals(*b)) return a;
-  if (a->id() == Type::NA) return b;
-  if (b->id() == Type::NA) return a;
-  if (IsNumber(*a) && IsNumber(*b)) return CommonNumber(a, b);
-  if (IsText(*a) && IsText(*b)) return arrow::large_utf8();
-  if (IsBytes(*a) && IsBytes(*b)) return arrow::large_binary();
-  const bool a_fixed = a->id() == Type::FIXED_SIZE_BINARY, b_fixed = b->id() == Type::FIXED_SIZE_BINARY;
-  if ((a_fixed && (b_fixed || IsBytes(*b))) || (b_fixed && IsBytes(*a))) return arrow::large_binary();
-  if (IsInstant(*a) && IsInstant(*b)) {
-    std::string zone;
-    for (const auto& type : {a, b}) {
-      if (type->id() == Type::TIMESTAMP && zone.empty()) {
-        zone = static_cast<const arrow::TimestampType&>(*type).timezone();
-      }
-    }
-    return arrow::timestamp(std::max(UnitOf(*a), UnitOf(*b)), zone);
-  }
-  if (arrow::is_time(a->id()) && arrow::is_time(b->id())) return arrow::time64(arrow::TimeUnit::NANO);
-  return nullptr;
-}
-
-arrow::Status CastTo(const Types& type, SqlValue* value) {
-  if (value->type->Equals(*type)) return arrow::Status::OK();
-  return Cast(*value, type).Value(value);
-}
-
-arrow::Status NotComparable(const SqlValue& left, const SqlValue& right) {
-  return ArgumentError(left.type->ToString(), " and ", right.type->ToString(), " are not comparable");
-}
-
-/// The digits as a decimal with room for all of them; null if they are not plain.
-std::shared_ptr<arrow::Scalar> DecimalLiteral(const std::string& digits) {
-  arrow::Decimal256 value;
-  int32_t precision = 0, scale = 0;
-  if (!arrow::Decimal256::FromString(digits, &value, &precision, &scale).ok() || scale < 0) return nullptr;
-  const auto type = arrow::Decimal256Type::Make(std::max({precision, scale, 1}), scale);
-  return type.ok() ? std::make_shared<arrow::Decimal256Scalar>(value, *type) : nullptr;
-}
-
-/// Without a zone, as Lance takes them: of a column with a zone, it is UTC.
-arrow::Result<arrow::Datum> InstantOf(const arrow::Scalar& literal, const Types& type) {
-  const auto without_zone = arrow::timestamp(static_cast<const arrow::TimestampType&>(*type).unit());
-  ARROW_ASSIGN_OR_RAISE(const auto naive,
-                        arrow::compute::Cast(arrow::Datum(literal.GetSharedPtr()), LossyCast(without_zone)));
-  return arrow::Datum(std::make_shared<arrow::TimestampScalar>(naive.scalar_as<arrow::TimestampScalar>().value, type));
-}
-
-arrow::Result<arrow::Datum> CastLiteral(const arrow::Scalar& literal, const Types& type) {
-  if (type->id() == Type::TIMESTAMP && !static_cast<const arrow::TimestampType&>(*type).timezone().empty()) {
-    auto naive = InstantOf(literal, type);
-    if (naive.ok()) return naive;
-  }
-  return arrow::compute::Cast(arrow::Datum(literal.GetSharedPtr()), LossyCast(type));
-}
-
-/// IEEE's outcome of `=`, `>` or `>=`, or what Lance says of NaN. That of a literal, which is never NaN, is not asked.
-arrow::Result<SqlValue> OrForNaN(const std::string& comparison, SqlValue compared, const SqlValue& left,
-                                 const SqlValue& right) {
-  if (left.literal != nullptr || (comparison == "=" && right.literal != nullptr)) return compared;
-  ARROW_ASSIGN_OR_RAISE(auto also, Call("is_nan", {left}));
-  if (right.literal == nullptr) {
-    // Null if the right side is, also where it is not looked at.
-    ARROW_ASSIGN_OR_RAISE(auto other, Call(comparison == ">=" ? "true_unless_null" : "is_nan", {right}));
-    if (comparison == ">") {
-      ARROW_ASSIGN_OR_RAISE(other, Not(other));
-    }
-    ARROW_ASSIGN_OR_RAISE(also, Call("and", {also, other}));
-  }
-  return Junction(false, {std::move(compared), std::move(also)});
+Result Converted(const SqlValue& value, const Types& type) {
+  if (value.type->id() == Type::DICTIONARY) return CutTo(value, type);
+  if (IsText(*type) && !IsText(*value.type)) return TextOf(value, type);
+  if (type->id() == Type::TIMESTAMP) return InstantOf(value, type);
+  if (arrow::is_decimal(type->id()) && arrow::is_decimal(value.type->id())) return RoundedTo(value, type);
+  return CutTo(value, type);
 }
 
 }  // namespace
@@ -188,8 +102,30 @@ SqlValue NullLiteral() {
   return Literal(std::make_shared<arrow::NullScalar>());
 }
 
-arrow::Result<SqlValue> Call(const std::string& function, const std::vector<SqlValue>& arguments,
-                             std::shared_ptr<arrow::compute::FunctionOptions> options) {
+Result ListLiteral(std::vector<SqlValue> elements) {
+  Types type = arrow::null();
+  for (const SqlValue& element : elements) {
+    if (element.literal == nullptr || arrow::is_nested(element.type->id())) {
+      return ArgumentError("the elements of a list must be literals");
+    }
+    Types common = CommonType(type, element.type);
+    if (common == nullptr) return ArgumentError("a list of ", type->ToString(), " and ", element.type->ToString());
+    type = std::move(common);
+  }
+  std::unique_ptr<arrow::ArrayBuilder> builder;
+  ARROW_RETURN_NOT_OK(arrow::MakeBuilder(arrow::default_memory_pool(), type, &builder));
+  for (const SqlValue& element : elements) {
+    ARROW_ASSIGN_OR_RAISE(const auto same, Cast(element, type));
+    ARROW_RETURN_NOT_OK(same.literal->is_valid ? builder->AppendScalar(*same.literal) : builder->AppendNull());
+  }
+  ARROW_ASSIGN_OR_RAISE(auto values, builder->Finish());
+  SqlValue list = Literal(std::make_shared<arrow::ListScalar>(std::move(values)));
+  list.elements = std::move(elements);
+  return list;
+}
+
+Result Call(const std::string& function, const std::vector<SqlValue>& arguments,
+            std::shared_ptr<arrow::compute::FunctionOptions> options) {
   arrow::FieldVector fields;
   std::vector<arrow::compute::Expression> references, expressions;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -204,105 +140,40 @@ arrow::Result<SqlValue> Call(const std::string& function, const std::vector<SqlV
                   bound->type()->GetSharedPtr()};
 }
 
-arrow::Result<SqlValue> Cast(const SqlValue& value, const Types& type) {
-  if (value.literal == nullptr) {
-    return Call("cast", {value}, std::make_shared<arrow::compute::CastOptions>(LossyCast(type)));
-  }
-  if (!value.literal->is_valid) return Literal(arrow::MakeNullScalar(type));
-  const auto converted = CastLiteral(*value.literal, type);
-  if (!converted.ok()) return ArgumentError(converted.status().message());
-  return Literal(converted->scalar());
+Result Fold(const SqlValue& constant) {
+  if (constant.literal != nullptr) return constant;
+  const auto none = arrow::schema({});
+  const auto bound = constant.expression.Bind(*none);
+  if (!bound.ok()) return ArgumentError(bound.status().message());
+  const auto value = arrow::compute::ExecuteScalarExpression(*bound, arrow::compute::ExecBatch({}, 1));
+  if (!value.ok()) return ArgumentError(value.status().message());
+  if (value->is_scalar()) return Literal(value->scalar());
+  ARROW_ASSIGN_OR_RAISE(auto only, value->make_array()->GetScalar(0));
+  return Literal(std::move(only));
 }
 
-std::optional<SqlValue> CoerceLiteral(const SqlValue& literal, const Types& type) {
-  if (literal.type->Equals(*type)) return literal;
-  if (!literal.literal->is_valid) return Literal(arrow::MakeNullScalar(type));
-  const bool from_text = IsText(*literal.type);
-  if (IsNumber(*literal.type)) {
-    // A number is no text, date or boolean, and a fraction no integer.
-    if (!IsNumber(*type) || (IsFloat(*literal.type) && arrow::is_integer(type->id()))) return std::nullopt;
-    if (arrow::is_decimal(type->id())) {
-      const auto exact = DecimalLiteral(literal.digits);
-      if (exact == nullptr) return std::nullopt;
-      const auto fitting = arrow::compute::Cast(arrow::Datum(exact), arrow::compute::CastOptions::Safe(type));
-      // Of more digits than the column has: it is compared as it is.
-      return Literal(fitting.ok() ? fitting->scalar() : exact);
-    }
-  } else if ((!from_text && type->id() != Type::FIXED_SIZE_BINARY && CommonType(literal.type, type) == nullptr) ||
-             (arrow::is_date(type->id()) && literal.type->id() == Type::TIMESTAMP)) {
-    return std::nullopt;
-  }
-  auto converted = Cast(literal, type);
-  if (!converted.ok()) return std::nullopt;
-  return *std::move(converted);
+Result Cast(const SqlValue& value, const Types& type) {
+  if (value.type->Equals(*type)) return value;
+  if (value.literal != nullptr && !value.literal->is_valid) return Literal(arrow::MakeNullScalar(type));
+  ARROW_ASSIGN_OR_RAISE(auto converted, Converted(value, type));
+  return value.literal != nullptr ? Fold(converted) : converted;
 }
 
-arrow::Status Unify(SqlValue* left, SqlValue* right) {
-  for (const auto& [literal, other] : {std::pair{right, left}, {left, right}}) {
-    if (literal->literal == nullptr || other->type->id() == Type::NA) continue;
-    if (auto coerced = CoerceLiteral(*literal, other->type)) *literal = *std::move(coerced);
-    break;
-  }
-  const Types common = CommonType(left->type, right->type);
-  if (common == nullptr) return NotComparable(*left, *right);
-  ARROW_RETURN_NOT_OK(CastTo(common, left));
-  return CastTo(common, right);
-}
-
-arrow::Status UnifyNumbers(SqlValue* left, SqlValue* right) {
-  for (SqlValue* value : {left, right}) {
-    if (value->type->id() == Type::NA) *value = Literal(arrow::MakeNullScalar(arrow::int64()));
-    if (!IsNumber(*value->type)) return ArgumentError("arithmetic with ", value->type->ToString());
-  }
-  const Types common = CommonNumber(left->type, right->type);
-  ARROW_RETURN_NOT_OK(CastTo(common, left));
-  return CastTo(common, right);
-}
-
-arrow::Result<SqlValue> Compare(const std::string& comparison, SqlValue left, SqlValue right) {
-  ARROW_RETURN_NOT_OK(Unify(&left, &right));
-  if (arrow::is_nested(left.type->id())) return NotComparable(left, right);
-  if (comparison == "<" || comparison == "<=") {
-    return Compare(comparison == "<" ? ">" : ">=", std::move(right), std::move(left));
-  }
-  if (comparison == "<>") {
-    ARROW_ASSIGN_OR_RAISE(const auto equal, Compare("=", std::move(left), std::move(right)));
-    return Not(equal);
-  }
-  ARROW_ASSIGN_OR_RAISE(auto compared, Call(comparison == "="   ? "equal"
-                                            : comparison == ">" ? "greater"
-                                                                : "greater_equal",
-                                            {left, right}));
-  if (!IsFloat(*left.type)) return compared;
-  return OrForNaN(comparison, std::move(compared), left, right);
-}
-
-arrow::Result<SqlValue> Calculate(char operation, SqlValue left, SqlValue right) {
-  ARROW_RETURN_NOT_OK(UnifyNumbers(&left, &right));
-  switch (operation) {
-    case '+':
-      return Call("add", {left, right});
-    case '-':
-      return Call("subtract", {left, right});
-    case '*':
-      return Call("multiply", {left, right});
-    case '/':
-      return Call("divide", {left, right});
-    default:
-      return Call("remainder", {left, right});
-  }
-}
-
-arrow::Result<SqlValue> Not(const SqlValue& value) {
+Result Condition(SqlValue value, const std::string& where) {
+  if (value.is_match) return Call("is_valid", {value});
   if (value.type->id() == Type::NA) return Literal(arrow::MakeNullScalar(arrow::boolean()));
-  if (value.type->id() != Type::BOOL) return ArgumentError("NOT of ", value.type->ToString());
-  return Call("invert", {value});
+  if (value.type->id() != Type::BOOL) return ArgumentError(where, value.type->ToString());
+  return value;
 }
 
-arrow::Result<SqlValue> Junction(bool all, std::vector<SqlValue> values) {
+Result Not(const SqlValue& value) {
+  ARROW_ASSIGN_OR_RAISE(const auto condition, Condition(value, "NOT of "));
+  return Call("invert", {condition});
+}
+
+Result Junction(bool all, std::vector<SqlValue> values) {
   for (SqlValue& value : values) {
-    if (value.type->id() == Type::NA) value = Literal(arrow::MakeNullScalar(arrow::boolean()));
-    if (value.type->id() != Type::BOOL) return ArgumentError(all ? "AND" : "OR", " of ", value.type->ToString());
+    ARROW_ASSIGN_OR_RAISE(value, Condition(std::move(value), all ? "AND of " : "OR of "));
   }
   while (values.size() > 1) {
     std::vector<SqlValue> joined;

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +9,7 @@
 #include <arrow/scalar.h>
 #include <arrow/type.h>
 
-/// Expressions with their types, and how two types meet: as in Lance (DataFusion) wherever that has an answer.
+/// Expressions with their types.
 
 namespace fewter {
 
@@ -23,38 +21,39 @@ struct SqlValue {
   std::shared_ptr<arrow::Scalar> literal = {};
   /// The digits of a literal number, which a decimal takes exactly.
   std::string digits = {};
+  /// The elements of a literal list.
+  std::vector<SqlValue> elements = {};
+  /// Of a column, or a field of a struct: its name and those on the way to it.
+  std::vector<std::string> path = {};
+  /// A column that literals beside it are read as values of: one that is compared, and not within a NOT or a call.
+  bool takes_literals = false;
+  /// Null where there is nothing: as a condition it is true if there is something (regexp_match).
+  bool is_match = false;
 };
 
 SqlValue Literal(std::shared_ptr<arrow::Scalar> scalar);
 /// NULL, of no type yet.
 SqlValue NullLiteral();
+/// A literal list, whose elements must be literals that have a type in common. An argument error otherwise.
+arrow::Result<SqlValue> ListLiteral(std::vector<SqlValue> elements);
 
 /// A call, whose type Arrow says. An argument error if there is no such function for the arguments' types.
 arrow::Result<SqlValue> Call(const std::string& function, const std::vector<SqlValue>& arguments,
                              std::shared_ptr<arrow::compute::FunctionOptions> options = {});
 
-/// Numbers lose digits where they must, and never wrap around. A literal is converted now, so that the error is the
-/// caller's.
+/// What an expression that names no column is for every row. An argument error if it has no value.
+arrow::Result<SqlValue> Fold(const SqlValue& constant);
+
+/// Numbers lose digits where they must (decimals are rounded, all else is cut), and never wrap around. Times without a
+/// zone are taken to be of the type's; text is written as Lance does. A literal is converted now, so that the error is
+/// the caller's.
 arrow::Result<SqlValue> Cast(const SqlValue& value, const std::shared_ptr<arrow::DataType>& type);
-
-/// The literal as a value of another type, if it is one: a number that fits, a text that can be read as one.
-std::optional<SqlValue> CoerceLiteral(const SqlValue& literal, const std::shared_ptr<arrow::DataType>& type);
-
-/// Both as values of one type, for a comparison.
-arrow::Status Unify(SqlValue* left, SqlValue* right);
-/// The same for arithmetic, where literals have types of their own.
-arrow::Status UnifyNumbers(SqlValue* left, SqlValue* right);
-
-/// `=`, `<>`, `<`, `<=`, `>` or `>=`. As in Lance, NaN equals NaN and is greater than all else.
-arrow::Result<SqlValue> Compare(const std::string& comparison, SqlValue left, SqlValue right);
-
-/// `+`, `-`, `*`, `/` or `%`, of numbers. Those of integers truncate and wrap around; to divide by the integer 0 is an
-/// error.
-arrow::Result<SqlValue> Calculate(char operation, SqlValue left, SqlValue right);
 
 /// NOT; an argument error for what is not a boolean.
 arrow::Result<SqlValue> Not(const SqlValue& value);
 /// All, or any, of several; a balanced tree, since who walks it uses the stack.
 arrow::Result<SqlValue> Junction(bool all, std::vector<SqlValue> values);
+/// A value as the condition that it is; an argument error, beginning with `where`, for what is none.
+arrow::Result<SqlValue> Condition(SqlValue value, const std::string& where);
 
 }  // namespace fewter
