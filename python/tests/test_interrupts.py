@@ -33,19 +33,6 @@ PROGRAM = """
 """
 
 
-class Slow(fewter.CacheBackend):
-    """Takes its time over every entry, without a request: what is cached is not asked for limits."""
-
-    def get(self, name):
-        time.sleep(0.05)
-
-    def insert(self, name, value):
-        pass
-
-    def invalidate_prefix(self, prefix):
-        pass
-
-
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     """Rows of which an exact search by many queries takes minutes."""
@@ -95,13 +82,18 @@ def test_a_handler_that_only_takes_note_ends_nothing(table, queries):
 
 
 def test_ctrl_c_in_a_backend_written_in_python_is_no_fault_of_it(dataset, queries):
-    class Interrupted(Slow):
+    class Interrupted(fewter.CacheBackend):
         def get(self, name):
             signal.raise_signal(signal.SIGINT)
 
-    table = fewter.open(dataset.uri, cache=["memory://", Interrupted()])
+        def insert(self, name, value):
+            pass
+
+        def invalidate_prefix(self, prefix):
+            pass
+
     with pytest.raises(KeyboardInterrupt):
-        table.search(queries[0])
+        fewter.open(dataset.uri, cache=["memory://", Interrupted()]).search(queries[0])
 
 
 def test_a_cancelled_task_ends_its_search(large):
