@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,6 +20,11 @@ inline void PrefetchAll(uintptr_t begin, size_t bytes) {
 }
 inline void PrefetchAll(const void* begin, size_t bytes) {
   PrefetchAll(reinterpret_cast<uintptr_t>(begin), bytes);
+}
+
+/// Asks for an array that a scan will read soon, or as much of it as leaves the second-level cache to others.
+inline void PrefetchArray(const void* begin, size_t bytes) {
+  PrefetchAll(begin, std::min<size_t>(bytes, 64 << 10));
 }
 
 }  // namespace fewter::simd

@@ -69,8 +69,10 @@ struct IvfSearchOptions {
   /// A thread of the executor takes some tens of microseconds to wake up: worth it from so many bytes of partitions a
   /// thread on.
   int64_t bytes_worth_a_thread = 512 << 10;
-  /// Of SearchMany: partitions of fewer bytes stay in the processor's caches anyway, and a scorer that turns to several
-  /// at once saves more than queries that share them.
+  /// An index of so many bytes is taken not to stay in the processor's caches.
+  int64_t bytes_beyond_caches = 16 << 20;
+  /// Of SearchMany: partitions of fewer bytes, of an index that stays there, are searched query after query: a scorer
+  /// that turns to several at once saves more than queries that share them.
   int64_t bytes_worth_sharing = 64 << 10;
 };
 

@@ -223,10 +223,10 @@ TEST(IvfIndex, ManyQueriesFindWhatEachFindsAlone) {
   for (const auto kind : {StorageKind::kFlat, StorageKind::kPq}) {
     for (uint32_t threads : {1, 3}) {
       // Partition after partition, and query after query.
-      for (int64_t bytes_worth_sharing : {0, 1 << 20}) {
+      for (int64_t bytes_beyond_caches : {0, 1 << 20}) {
         Fixture fixture(kind);
         const IvfSearchOptions options{
-            .k = 7, .nprobes = 2, .threads = threads, .bytes_worth_sharing = bytes_worth_sharing};
+            .k = 7, .nprobes = 2, .threads = threads, .bytes_beyond_caches = bytes_beyond_caches};
         std::vector<IvfSearchCounts> counts(kQueries);
         const auto found = fixture.index.SearchMany(queries, options, counts).ValueOrDie();
         ASSERT_EQ(found.size(), kQueries);
@@ -240,6 +240,16 @@ TEST(IvfIndex, ManyQueriesFindWhatEachFindsAlone) {
       }
     }
   }
+}
+
+TEST(IvfIndex, ManyQueriesReadEachPartitionOnceEvenIfNothingIsKept) {
+  constexpr size_t kQueries = 40;
+  const auto vectors = ivf_test::Random(kQueries * ivf_test::kDimension, 12);
+  std::vector<const float*> queries;
+  for (size_t i = 0; i < kQueries; ++i) queries.push_back(vectors.data() + i * ivf_test::kDimension);
+  Fixture fixture(StorageKind::kFlat, Metric::kL2, MakeMemoryBackend(0));
+  EXPECT_TRUE(fixture.index.SearchMany(queries, {.nprobes = 4, .bytes_worth_sharing = 0}).ok());
+  EXPECT_EQ(fixture.index.partitions_loaded(), 3U);
 }
 
 TEST(IvfIndex, APartitionThatCannotBeReadFailsManyQueries) {

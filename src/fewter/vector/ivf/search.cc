@@ -15,8 +15,9 @@ namespace {
 
 /// Pieces of work for each thread, so that none waits long for the last.
 constexpr size_t kGroupsPerThread = 4;
-/// Queries that go through the partitions together. What is ready for each of them is up to a few hundred kilobytes.
-constexpr size_t kMaxQueriesTogether = 128;
+/// Queries that go through the partitions together. What is ready for each of them is some kilobytes, of RaBitQ tens of
+/// them.
+constexpr size_t kMaxQueriesTogether = 512;
 /// Partitions that are held at once by such queries.
 constexpr size_t kPartitionsTogether = 16;
 
@@ -44,6 +45,11 @@ std::vector<RankedPartition> WithoutSkipped(std::vector<RankedPartition> ranked,
   return ranked;
 }
 
+/// Whether what a scan reads next is asked for, since it seldom is in the processor's caches.
+bool IsBeyondCaches(const IvfIndexState& state, const IvfSearchOptions& options) {
+  return static_cast<int64_t>(state.storage_file.size) >= options.bytes_beyond_caches;
+}
+
 /// A query of one index, ready to be searched for.
 class PreparedQuery {
  public:
@@ -61,6 +67,7 @@ class PreparedQuery {
   }
   SubIndexSearchOptions walking() const { return {.ef = options_.ef, .approx_mode = options_.approx_mode}; }
   bool DependsOnOrder() const { return state_.quantizer->ScanDependsOnOrder(scoring()); }
+  bool AnnouncesPartitions() const { return IsBeyondCaches(state_, options_); }
 
   std::unique_ptr<QueryScorer> MakeScorer() const { return state_.quantizer->MakeScorer(vector_.data(), scoring()); }
   TopK MakeTopK(SharedBound* shared = nullptr) const {
@@ -113,14 +120,15 @@ std::vector<Probe> ProbesOf(const PreparedQuery& query, const std::vector<Ranked
 
 /// Calls `search` with each of the probes in order, and its place among those that the scorer is turned to.
 template <typename Function>
-void ForEachProbe(Probes probes, QueryScorer* scorer, const Function& search) {
+void ForEachProbe(const PreparedQuery& query, Probes probes, QueryScorer* scorer, const Function& search) {
+  const bool announces = query.AnnouncesPartitions();
   std::array<ProbedPartition, QueryScorer::kMaxPartitions> probed;
   while (!probes.empty()) {
     const Probes group = probes.first(std::min(probes.size(), probed.size()));
     for (size_t i = 0; i < group.size(); ++i) probed[i] = group[i].probed;
     scorer->BeginPartitions({probed.data(), group.size()});
     for (size_t i = 0; i < group.size(); ++i) {
-      scorer->Announce(i + 1 < probes.size() ? &probes[i + 1].partition->storage() : nullptr);
+      scorer->Announce(announces && i + 1 < probes.size() ? &probes[i + 1].partition->storage() : nullptr);
       search(*group[i].partition, i);
     }
     probes = probes.subspan(group.size());
@@ -130,7 +138,7 @@ void ForEachProbe(Probes probes, QueryScorer* scorer, const Function& search) {
 std::vector<Neighbor> SearchInTurn(const PreparedQuery& query, Probes probes) {
   auto scorer = query.MakeScorer();
   TopK top_k = query.MakeTopK();
-  ForEachProbe(probes, scorer.get(), [&](const Partition& partition, size_t i) {
+  ForEachProbe(query, probes, scorer.get(), [&](const Partition& partition, size_t i) {
     partition.Search(query.walking(), i, scorer.get(), &top_k);
   });
   return top_k.Finish();
@@ -163,7 +171,7 @@ std::vector<Neighbor> SearchOnThreads(const PreparedQuery& query, Probes probes,
     TopK top_k = query.MakeTopK(alone ? nullptr : &shared);
     for (size_t begin; (begin = next.fetch_add(group)) < probes.size();) {
       if (scorer == nullptr) scorer = query.MakeScorer();
-      ForEachProbe(probes.subspan(begin, std::min(group, probes.size() - begin)), scorer.get(),
+      ForEachProbe(query, probes.subspan(begin, std::min(group, probes.size() - begin)), scorer.get(),
                    [&](const Partition& partition, size_t i) {
                      top_k.TakeSharedBound();
                      partition.Search(query.walking(), i, scorer.get(), &top_k);
@@ -187,12 +195,13 @@ struct Visit {
   uint32_t query;
 };
 
-/// The queries of one pass over the partitions.
+/// Queries that go through the partitions together, in two passes: first each through the partition that is nearest to
+/// it, whose rows leave little to be found in the others.
 class QueriesTogether {
  public:
   QueriesTogether(const IvfIndexState& state, std::span<const float* const> queries, const IvfSearchOptions& options,
                   std::span<IvfSearchCounts> counts)
-      : counts_(counts) {
+      : announces_(IsBeyondCaches(state, options)), counts_(counts) {
     queries_.reserve(queries.size());
     for (const float* query : queries) {
       const PreparedQuery& prepared = queries_.emplace_back(state, query, options);
@@ -201,15 +210,15 @@ class QueriesTogether {
     }
     const auto ranked = RankAll(state, queries_, options);
     for (uint32_t number = 0; number < ranked.size(); ++number) {
-      for (const RankedPartition& partition : ranked[number]) visits_.push_back({partition, number});
+      for (size_t i = 0; i < ranked[number].size(); ++i) {
+        (i == 0 ? visits_ : later_).push_back({ranked[number][i], number});
+      }
       if (!counts.empty()) counts[number].partitions_searched += ranked[number].size();
     }
-    std::sort(visits_.begin(), visits_.end(), [](const Visit& a, const Visit& b) {
-      return std::pair(a.ranked.partition, a.query) < std::pair(b.ranked.partition, b.query);
-    });
+    Sort();
   }
 
-  /// The next partitions that any query looks at, each once; none at the end.
+  /// The next partitions of the pass that any query looks at, each once; none at the end.
   std::vector<uint32_t> NextPartitions() const {
     std::vector<uint32_t> partitions;
     for (size_t i = next_; i < visits_.size(); ++i) {
@@ -221,15 +230,29 @@ class QueriesTogether {
     return partitions;
   }
 
-  /// Makes all visits to the next partition, which may be null, as may the one that comes after it.
+  /// Leaves the pass's visits to the next partition for the next pass.
+  void Postpone() {
+    const uint32_t number = visits_[next_].ranked.partition;
+    for (; next_ < visits_.size() && visits_[next_].ranked.partition == number; ++next_) {
+      later_.push_back(visits_[next_]);
+    }
+  }
+
+  void BeginNextPass() {
+    visits_ = std::exchange(later_, {});
+    next_ = 0;
+    Sort();
+  }
+
+  /// Makes all visits of the pass to the next partition, which may be null, as may the one that comes after it.
   void Search(const Partition* partition, const Partition* after) {
     const uint32_t number = visits_[next_].ranked.partition;
     for (; next_ < visits_.size() && visits_[next_].ranked.partition == number; ++next_) {
       if (partition == nullptr) continue;
-      const auto& [ranked, i] = visits_[next_];
+      const uint32_t i = visits_[next_].query;
       const bool is_last = next_ + 1 == visits_.size() || visits_[next_ + 1].ranked.partition != number;
-      scorers_[i]->Announce(is_last && after != nullptr ? &after->storage() : nullptr);
-      scorers_[i]->BeginPartition(queries_[i].Probed(ranked));
+      scorers_[i]->Announce(announces_ && is_last && after != nullptr ? &after->storage() : nullptr);
+      scorers_[i]->BeginPartition(queries_[i].Probed(visits_[next_].ranked));
       partition->Search(queries_[i].walking(), 0, scorers_[i].get(), &top_ks_[i]);
       if (!counts_.empty()) counts_[i].rows_scanned += partition->num_rows();
     }
@@ -238,11 +261,18 @@ class QueriesTogether {
   std::vector<Neighbor> Finish(size_t query) { return top_ks_[query].Finish(); }
 
  private:
+  void Sort() {
+    std::sort(visits_.begin(), visits_.end(), [](const Visit& a, const Visit& b) {
+      return std::pair(a.ranked.partition, a.query) < std::pair(b.ranked.partition, b.query);
+    });
+  }
+
+  bool announces_;
   std::vector<PreparedQuery> queries_;
   std::vector<std::unique_ptr<QueryScorer>> scorers_;
   std::vector<TopK> top_ks_;
-  /// By partition.
-  std::vector<Visit> visits_;
+  /// Of this pass, by partition; and of the next.
+  std::vector<Visit> visits_, later_;
   size_t next_ = 0;
   std::span<IvfSearchCounts> counts_;
 };
@@ -255,8 +285,9 @@ arrow::Status CheckStop(const IvfSearchOptions& options) {
 bool IsWorthSharing(const IvfIndexState& state, const IvfSearchOptions& options) {
   const ScorerOptions scoring{
       .metric = state.metric, .element_type = state.element_type, .approx_mode = options.approx_mode};
+  const auto partition_bytes = static_cast<int64_t>(state.storage_file.size / state.model->num_partitions());
   return !state.quantizer->ScanDependsOnOrder(scoring) &&
-         static_cast<int64_t>(state.storage_file.size / state.model->num_partitions()) >= options.bytes_worth_sharing;
+         (partition_bytes >= options.bytes_worth_sharing || IsBeyondCaches(state, options));
 }
 
 std::vector<Neighbor> SearchRanked(const PreparedQuery& query, const std::vector<RankedPartition>& ranked,
@@ -306,6 +337,20 @@ arrow::Status IvfIndex::SearchByPartition(std::span<const float* const> queries,
                                           std::span<std::vector<Neighbor>> found,
                                           std::span<IvfSearchCounts> counts) const {
   QueriesTogether together(*state_, queries, options, counts);
+  // Nothing is read for the first pass: a cache that cannot hold all would have to be filled twice.
+  for (auto wanted = together.NextPartitions(); !wanted.empty(); wanted = together.NextPartitions()) {
+    std::vector<PartitionKey> keys;
+    for (const uint32_t partition : wanted) keys.push_back({partition});
+    const Partitions cached = FindPartitions(keys);
+    for (size_t i = 0; i < cached.size(); ++i) {
+      if (cached[i] == nullptr) {
+        together.Postpone();
+      } else {
+        together.Search(cached[i].get(), i + 1 < cached.size() ? cached[i + 1].get() : nullptr);
+      }
+    }
+  }
+  together.BeginNextPass();
   for (auto wanted = together.NextPartitions(); !wanted.empty(); wanted = together.NextPartitions()) {
     ARROW_RETURN_NOT_OK(CheckStop(options));
     std::vector<arrow::Status> failures;

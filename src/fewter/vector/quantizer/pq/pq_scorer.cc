@@ -17,11 +17,10 @@ std::vector<float>& SpareFloats() {
   return spare;
 }
 
-/// What a scorer keeps in memory that is handed on: tables of distances, and for bounds a table of floats (for dot the
-/// same) and one of bytes.
+/// A table of bytes, and for dot one of distances.
 size_t FloatsFor(const PqShape& shape, bool uses_residual) {
   const size_t bytes = (shape.table_size() + sizeof(float) - 1) / sizeof(float);
-  return (uses_residual ? QueryScorer::kMaxPartitions + 1 : 1) * shape.table_size() + bytes;
+  return (uses_residual ? 0 : shape.table_size()) + bytes;
 }
 
 }  // namespace
@@ -34,11 +33,15 @@ ReusedFloats::~ReusedFloats() {
   SpareFloats() = std::move(values_);
 }
 
+PqWorkspace& PqWorkspace::OfThisThread() {
+  static thread_local PqWorkspace workspace;
+  return workspace;
+}
+
 PqScorer::PqScorer(std::shared_ptr<const PqCodebook> codebook, const float* query, const ScorerOptions& options)
     : codebook_(std::move(codebook)),
       options_(options),
       query_(query, query + codebook_->shape().dimension),
-      residuals_(uses_residual() ? kMaxPartitions * query_.size() : 0),
       memory_(FloatsFor(codebook_->shape(), uses_residual())) {
   if (uses_residual()) return;
   has_table_.fill(true);
@@ -54,9 +57,25 @@ void PqScorer::BeginPartitions(std::span<const ProbedPartition> partitions) {
   has_table_.fill(!uses_residual());
 }
 
+void PqScorer::TakeWorkspace() {
+  PqWorkspace& workspace = PqWorkspace::OfThisThread();
+  // Another may have had it meanwhile, or this scorer was on another thread.
+  if (workspace_ == &workspace && workspace.owner == this) return;
+  workspace_ = &workspace;
+  workspace.owner = this;
+  if (!uses_residual()) return;
+  has_residual_.fill(false);
+  has_table_.fill(false);
+  const size_t tables = (kMaxPartitions + 1) * codebook_->shape().table_size();
+  if (workspace.tables.size() < tables) workspace.tables.resize(tables);
+  if (workspace.residuals.size() < kMaxPartitions * query_.size()) {
+    workspace.residuals.resize(kMaxPartitions * query_.size());
+  }
+}
+
 void PqScorer::FillResidual(size_t i) {
   if (std::exchange(has_residual_[i], true)) return;
-  float* residual = residuals_.data() + i * query_.size();
+  float* residual = ResidualOf(i);
   const float* centroid = partitions_[i].centroid;
   for (size_t t = 0; t < query_.size(); ++t) residual[t] = query_[t] - centroid[t];
   // Lance subtracts halves from halves.
@@ -67,24 +86,25 @@ void PqScorer::FillResidual(size_t i) {
 void PqScorer::FillTables(size_t first, size_t count) {
   for (size_t i = first; i < first + count; ++i) FillResidual(i);
   const PqShape& shape = codebook_->shape();
-  simd::PqTablesL2(residuals_.data() + first * query_.size(), count, codebook_->blocks()->raw_values(),
-                   shape.num_sub_vectors, shape.sub_dimension(), shape.num_codewords(), TableOf(first));
+  simd::PqTablesL2(ResidualOf(first), count, codebook_->blocks()->raw_values(), shape.num_sub_vectors,
+                   shape.sub_dimension(), shape.num_codewords(), TableOf(first));
   std::fill_n(has_table_.begin() + first, count, true);
 }
 
 bool PqScorer::HasBounds(const PqStorage& storage) {
   if (uses_residual() && storage.squared_lengths() == nullptr) return false;
   if (!bounds_.has_value()) {
-    float* table = TableOf(kMaxPartitions);
-    float* bytes = table + codebook_->shape().table_size();
-    bounds_.emplace(*codebook_, query_.data(), options_, table, reinterpret_cast<uint8_t*>(bytes));
+    float* bytes = memory_.data() + (uses_residual() ? 0 : codebook_->shape().table_size());
+    bounds_.emplace(*codebook_, query_.data(), options_, TableOf(kMaxPartitions), reinterpret_cast<uint8_t*>(bytes));
   }
   return bounds_->exist();
 }
 
 void PqScorer::ScanPartition(size_t i, const PartitionStorage& storage, TopK* top_k) {
+  TakeWorkspace();
   const auto& pq = static_cast<const PqStorage&>(storage);
   const size_t num_rows = pq.num_rows();
+  if (announced() != nullptr) static_cast<const PqStorage&>(*announced()).Prefetch();
   const bool for_scans = pq.layout() == StorageLayout::kScan;
   const bool has_bounds = for_scans && num_rows > 0 && HasBounds(pq);
   if (has_bounds) bounds_->SetCentroid(partitions_[i].centroid);
@@ -104,7 +124,7 @@ void PqScorer::ScanPartition(size_t i, const PartitionStorage& storage, TopK* to
 
 void PqScorer::ScanAll(size_t i, const Block& block, TopK* top_k) {
   const PqShape& shape = codebook_->shape();
-  float* out = distances_.data();
+  float* out = workspace_->distances.data();
   if (block.storage.layout() == StorageLayout::kScan) {
     if (!has_table_[i]) FillTables(i, 1);
     const auto scan = shape.num_bits == 8 ? simd::PqScan8 : simd::PqScan4;
@@ -117,7 +137,7 @@ void PqScorer::ScanAll(size_t i, const Block& block, TopK* top_k) {
 }
 
 void PqScorer::ScanNear(size_t i, const Block& block, TopK* top_k) {
-  float* bounds = distances_.data();
+  float* bounds = workspace_->distances.data();
   bounds_->Compute(block.storage, block.begin, block.num_rows, bounds);
   if (const size_t wanted = top_k->k() - top_k->size(); wanted > 0) {
     PushNear(i, block, simd::LimitForAtLeast(bounds, block.num_rows, wanted), top_k);
@@ -126,19 +146,20 @@ void PqScorer::ScanNear(size_t i, const Block& block, TopK* top_k) {
 }
 
 void PqScorer::PushNear(size_t i, const Block& block, float limit, TopK* top_k) {
-  float* bounds = distances_.data();
-  const size_t count = simd::SelectAtMost(bounds, block.num_rows, limit, near_.data());
+  float* bounds = workspace_->distances.data();
+  auto& near = workspace_->near;
+  const size_t count = simd::SelectAtMost(bounds, block.num_rows, limit, near.data());
   if (!has_table_[i] && IsTableWorthIt(count, block.num_rows)) FillTables(i, 1);
-  std::sort(near_.begin(), near_.begin() + count, [bounds](uint32_t a, uint32_t b) { return bounds[a] < bounds[b]; });
+  std::sort(near.begin(), near.begin() + count, [bounds](uint32_t a, uint32_t b) { return bounds[a] < bounds[b]; });
   for (size_t n = 0, end = 0; n < count;) {
     const float now = bounds_->LimitFor(top_k->threshold());
-    while (end < std::min(count, n + kRowsTogether) && bounds[near_[end]] <= now) ++end;
+    while (end < std::min(count, n + kRowsTogether) && bounds[near[end]] <= now) ++end;
     if (end == n) break;
     std::array<float, kRowsTogether> found;
-    Distances(i, block, {near_.data() + n, end - n}, found.data());
+    Distances(i, block, {near.data() + n, end - n}, found.data());
     for (size_t j = 0; n < end; ++n, ++j) {
-      top_k->Push(found[j], block.row_ids()[near_[n]]);
-      bounds[near_[n]] = std::numeric_limits<float>::quiet_NaN();
+      top_k->Push(found[j], block.row_ids()[near[n]]);
+      bounds[near[n]] = std::numeric_limits<float>::quiet_NaN();
     }
   }
 }
@@ -154,9 +175,8 @@ void PqScorer::Distances(size_t i, const Block& block, std::span<const uint32_t>
   const size_t stride = block.storage.stride();
   if (!has_table_[i]) {
     FillResidual(i);
-    return simd::PqDistancesL2(residuals_.data() + i * query_.size(), codebook_->codewords(), shape.num_sub_vectors,
-                               shape.sub_dimension(), shape.num_codewords(), codes, stride, rows.data(), rows.size(),
-                               out);
+    return simd::PqDistancesL2(ResidualOf(i), codebook_->codewords(), shape.num_sub_vectors, shape.sub_dimension(),
+                               shape.num_codewords(), codes, stride, rows.data(), rows.size(), out);
   }
   if (shape.num_bits == 4) {
     simd::PqScanPicked4(TableOf(i), codes, stride, rows.data(), rows.size(), shape.num_sub_vectors, out);
@@ -171,6 +191,7 @@ void PqScorer::Distances(size_t i, const Block& block, std::span<const uint32_t>
 void PqScorer::ScoreRows(size_t i, const PartitionStorage& storage, std::span<const uint32_t> rows, float* out) {
   const auto& pq = static_cast<const PqStorage&>(storage);
   if (pq.layout() != StorageLayout::kRandomAccess) return QueryScorer::ScoreRows(i, storage, rows, out);
+  TakeWorkspace();
   SumRows(i, pq.codes(), rows.size(), rows.data(), out);
   SubtractExcess(rows.size(), out);
 }

@@ -16,7 +16,7 @@
 
 namespace fewter {
 
-/// Memory for a scorer, handed on from one scorer of a thread to the next: fresh memory of this size costs more in page
+/// What a scorer keeps, handed on from one scorer of a thread to the next: fresh memory of this size costs more in page
 /// faults than what is written to it. What is in it is whatever was there before.
 class ReusedFloats {
  public:
@@ -29,6 +29,23 @@ class ReusedFloats {
 
  private:
   std::vector<float> values_;
+};
+
+class PqScorer;
+
+/// Where the scorers of a thread compute, one after another: what many queries in turns keep to themselves would push
+/// each other's, and the codes, out of the caches. What a scorer left is there until another has taken it.
+struct PqWorkspace {
+  static constexpr size_t kRows = 1024;
+
+  static PqWorkspace& OfThisThread();
+
+  const PqScorer* owner = nullptr;
+  /// Of the partitions; the last is for the bounds of a query.
+  std::vector<float> tables;
+  std::vector<float> residuals;
+  alignas(kBufferAlignment) std::array<float, kRows> distances;
+  std::array<uint32_t, kRows> near;
 };
 
 /// Bounds of distances, by a table of bytes that one query has for all partitions: for L2 and cosine,
@@ -82,7 +99,7 @@ class PqScorer final : public QueryScorer {
   void ScoreRows(size_t i, const PartitionStorage& storage, std::span<const uint32_t> rows, float* out) override;
 
  private:
-  static constexpr size_t kRowsPerBlock = 1024;
+  static constexpr size_t kRowsPerBlock = PqWorkspace::kRows;
   /// Rows whose distances are computed before the next look at the limit.
   static constexpr size_t kRowsTogether = 16;
 
@@ -96,7 +113,12 @@ class PqScorer final : public QueryScorer {
   };
 
   bool uses_residual() const { return options_.metric != Metric::kDot; }
-  float* TableOf(size_t i) { return memory_.data() + (uses_residual() ? i * codebook_->shape().table_size() : 0); }
+  float* TableOf(size_t i) {
+    return uses_residual() ? workspace_->tables.data() + i * codebook_->shape().table_size() : memory_.data();
+  }
+  float* ResidualOf(size_t i) { return workspace_->residuals.data() + i * query_.size(); }
+  /// Makes the workspace of this thread this scorer's.
+  void TakeWorkspace();
   void FillResidual(size_t i);
   /// The tables of `count` partitions from `first` on.
   void FillTables(size_t first, size_t count);
@@ -123,13 +145,12 @@ class PqScorer final : public QueryScorer {
   /// dot at the query itself.
   std::array<bool, kMaxPartitions> has_residual_{};
   std::array<bool, kMaxPartitions> has_table_{};
-  std::vector<float> residuals_;
-  /// Tables of the partitions, a single one for dot; then what the bounds need.
+  /// Holds the residuals and tables. Null before the first use.
+  PqWorkspace* workspace_ = nullptr;
+  /// What serves all partitions: for dot the table, then the bounds' table of bytes.
   ReusedFloats memory_;
   /// Made when first wanted.
   std::optional<PqBounds> bounds_;
-  alignas(kBufferAlignment) std::array<float, kRowsPerBlock> distances_;
-  std::array<uint32_t, kRowsPerBlock> near_;
 };
 
 }  // namespace fewter

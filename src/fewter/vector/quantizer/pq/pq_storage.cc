@@ -7,6 +7,7 @@
 #include <arrow/array.h>
 #include <arrow/status.h>
 
+#include "fewter/simd/prefetch_internal.h"
 #include "fewter/util/bytes.h"
 #include "fewter/vector/quantizer/one_row_batch.h"
 #include "fewter/vector/quantizer/pq/pq_storage_internal.h"
@@ -91,6 +92,12 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> SelectFromColumns(const uint8_t* f
 
 size_t PqStorage::StrideOf(size_t num_rows) {
   return RoundUp(num_rows, kRowsPerColumnMultiple);
+}
+
+void PqStorage::Prefetch() const {
+  simd::PrefetchArray(codes_->data(), static_cast<size_t>(codes_->size()));
+  if (squared_lengths_ == nullptr) return;
+  simd::PrefetchArray(squared_lengths_->data(), static_cast<size_t>(squared_lengths_->size()));
 }
 
 int64_t PqStorage::SizeInBytes() const {

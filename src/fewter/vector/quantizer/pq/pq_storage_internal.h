@@ -69,6 +69,8 @@ class PqStorage final : public PartitionStorage {
   const float* squared_lengths() const {
     return squared_lengths_ == nullptr ? nullptr : squared_lengths_->data_as<float>();
   }
+  /// Has the processor bring what a scan reads.
+  void Prefetch() const;
 
  private:
   static size_t StrideOf(size_t num_rows);

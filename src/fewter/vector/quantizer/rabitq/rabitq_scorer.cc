@@ -108,6 +108,7 @@ simd::RabitqFormula RabitqScorer::BeginResidual(const ProbedPartition& partition
 }
 
 void RabitqScorer::ScanPartition(size_t i, const PartitionStorage& storage, TopK* top_k) {
+  if (announced() != nullptr) static_cast<const RabitqStorage&>(*announced()).Prefetch();
   const auto& rows = static_cast<const RabitqStorage&>(storage);
   const RabitqRotatedQuery& query = rotated_[is_residual() ? i : 0];
   const simd::RabitqFormula& formula = formulas_[i];

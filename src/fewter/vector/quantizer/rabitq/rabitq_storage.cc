@@ -7,6 +7,7 @@
 #include <arrow/status.h>
 #include <arrow/type.h>
 
+#include "fewter/simd/prefetch_internal.h"
 #include "fewter/simd/rabitq_ex_places_internal.h"
 #include "fewter/util/bytes.h"
 #include "fewter/vector/quantizer/one_row_batch.h"
@@ -176,6 +177,13 @@ arrow::Result<std::shared_ptr<const PartitionStorage>> RabitqStorage::FromBatch(
     ARROW_ASSIGN_OR_RAISE(buffers[i], BufferOfOneRow(*batch, kNames[i].entry, *TypeOf(i), width * num_rows));
   }
   return std::make_shared<RabitqStorage>(code_dimension, ex_bits, std::move(buffers));
+}
+
+void RabitqStorage::Prefetch() const {
+  for (const Array array : {kCodes, kScale, kAdd, kError}) {
+    if (buffers_[array] == nullptr) continue;
+    simd::PrefetchArray(buffers_[array]->data(), static_cast<size_t>(buffers_[array]->size()));
+  }
 }
 
 int64_t RabitqStorage::SizeInBytes() const {

@@ -62,6 +62,8 @@ class RabitqStorage final : public PartitionStorage {
   const uint8_t* codes() const { return buffers_[kCodes]->data(); }
   const uint8_t* ex_codes() const { return buffers_[kExCodes]->data(); }
   const float* floats(Array array) const { return buffers_[array]->data_as<float>(); }
+  /// Has the processor bring what a scan reads of every row.
+  void Prefetch() const;
 
  private:
   uint32_t code_dimension_;
