@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "fewter/simd/pq_rows.h"
@@ -34,8 +35,9 @@ ReusedFloats::~ReusedFloats() {
 }
 
 PqWorkspace& PqWorkspace::OfThisThread() {
-  static thread_local PqWorkspace workspace;
-  return workspace;
+  // On the heap: memory of threads is scarce in a library that Python loads late.
+  static thread_local const auto workspace = std::make_unique<PqWorkspace>();
+  return *workspace;
 }
 
 PqScorer::PqScorer(std::shared_ptr<const PqCodebook> codebook, const float* query, const ScorerOptions& options)
