@@ -269,6 +269,9 @@ def substrait(dataset):
         f("price") >= decimal.Decimal("1.25"), f("day") < datetime.date(1990, 1, 1), f("flag"),
         f("at") > datetime.datetime(2020, 1, 1), (f("i32") + f("i16")) * 2 > 40, f("f64") < 0.5, f("part", "x") == 2,
         f("large") == "ab", f("bytes") == b"ab", f("title").is_valid() & (f("Title") == "b"), f("u64") > pa.scalar(2**63, pa.uint64()),
+        f("at_utc") > datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc), f("part", "deep", "z") == "x",
+        f("clock") > datetime.time(12), f("f64").is_nan(), pc.is_in(f("i8"), pa.array([1, 7], pa.int8())),
+        pc.bit_wise_and(f("i32"), 1) == 1, pc.power(f("f64"), 2.0) > 5, f("price") == decimal.Decimal("-1.25"),
         f("i64").cast("float64") > 0.5, pc.starts_with(f("text"), "a"), pc.utf8_lower(f("text")) == "b",
     ]
     schema = pa.schema([field for field in dataset.schema if field.name not in ("kind of", "vector")])

@@ -109,9 +109,15 @@ arrow::Result<std::vector<std::shared_ptr<const TakenRows>>> FragmentFilter::Eva
 std::vector<arrow::Result<std::shared_ptr<const TakenRows>>> FragmentFilter::Load(
     const BoundFilter& filter, std::span<const lance::Fragment* const> fragments) const {
   std::vector<Work> works(fragments.size());
-  RunTogether(works.size(), [&](size_t i) {
-    works[i].fragment = fragments[i];
-    works[i].outcome = Begin(filter, &works[i]);
+  for (size_t i = 0; i < works.size(); ++i) works[i].fragment = fragments[i];
+  // Data files are opened beside their deletion files; what fails of that is said when they are read.
+  RunTogether(2 * works.size(), [&](size_t i) {
+    Work& work = works[i / 2];
+    if (i % 2 == 0) {
+      work.outcome = Begin(filter, &work);
+    } else if (work.fragment->deletion_file) {
+      (void)rows_->OpenFiles(*work.fragment, *filter.columns());
+    }
   });
   std::vector<std::pair<Work*, size_t>> pieces;
   for (Work& work : works) {

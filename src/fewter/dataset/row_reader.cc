@@ -136,9 +136,17 @@ arrow::Status RowReader::ReadPart(const lance::Fragment& fragment, const std::ve
   return arrow::Status::OK();
 }
 
-arrow::Result<std::vector<RowReader::FilePart>> RowReader::ReadParts(
-    const lance::Fragment& fragment, const std::vector<lance::RowRange>& rows,
-    const std::vector<std::optional<size_t>>& positions) {
+RowReader::Positions RowReader::PositionsOf(const arrow::Schema& schema) const {
+  Positions positions;
+  for (const auto& field : schema.fields()) {
+    const bool is_stored = field->name() != kRowId && field->name() != kRowAddress;
+    const lance::Field* found = is_stored ? manifest_->FindField(field->name()) : nullptr;
+    positions.push_back(found == nullptr ? std::nullopt : std::optional<size_t>(found - manifest_->fields.data()));
+  }
+  return positions;
+}
+
+std::vector<RowReader::FilePart> RowReader::PartsOf(const lance::Fragment& fragment, const Positions& positions) const {
   std::vector<FilePart> parts;
   for (const lance::DataFile& file : fragment.files) {
     FilePart part{&file, {}, {}};
@@ -148,6 +156,18 @@ arrow::Result<std::vector<RowReader::FilePart>> RowReader::ReadParts(
     }
     if (!part.columns.empty()) parts.push_back(std::move(part));
   }
+  return parts;
+}
+
+arrow::Status RowReader::OpenFiles(const lance::Fragment& fragment, const arrow::Schema& schema) {
+  const auto parts = PartsOf(fragment, PositionsOf(schema));
+  return store_->RunTogether(parts.size(), [&](size_t i) { return Open(fragment, *parts[i].file).status(); });
+}
+
+arrow::Result<std::vector<RowReader::FilePart>> RowReader::ReadParts(const lance::Fragment& fragment,
+                                                                     const std::vector<lance::RowRange>& rows,
+                                                                     const Positions& positions) {
+  auto parts = PartsOf(fragment, positions);
   ARROW_RETURN_NOT_OK(store_->RunTogether(parts.size(), [&](size_t i) { return ReadPart(fragment, rows, &parts[i]); }));
   return parts;
 }
@@ -157,12 +177,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowReader::Read(const lance::
                                                                    std::span<const uint64_t> row_ids,
                                                                    const std::shared_ptr<arrow::Schema>& schema) {
   const auto num_rows = static_cast<int64_t>(NumRows(rows));
-  std::vector<std::optional<size_t>> positions;
-  for (const auto& field : schema->fields()) {
-    const bool is_stored = field->name() != kRowId && field->name() != kRowAddress;
-    const lance::Field* found = is_stored ? manifest_->FindField(field->name()) : nullptr;
-    positions.push_back(found == nullptr ? std::nullopt : std::optional<size_t>(found - manifest_->fields.data()));
-  }
+  const Positions positions = PositionsOf(*schema);
   ARROW_ASSIGN_OR_RAISE(auto parts, ReadParts(fragment, rows, positions));
   std::vector<std::vector<StoredColumn>> stored(positions.size());
   for (FilePart& part : parts) {

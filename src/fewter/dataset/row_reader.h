@@ -44,6 +44,10 @@ class RowReader {
                                                           std::span<const uint64_t> row_ids,
                                                           const std::shared_ptr<arrow::Schema>& schema);
 
+  /// Opens the data files that hold these columns of a fragment, which Read does otherwise: for who has to wait for
+  /// something else before.
+  arrow::Status OpenFiles(const lance::Fragment& fragment, const arrow::Schema& schema);
+
   /// The offsets of a fragment's deleted rows, ascending. Read once and kept.
   arrow::Result<std::shared_ptr<const std::vector<uint32_t>>> DeletedOffsets(const lance::Fragment& fragment);
 
@@ -52,10 +56,13 @@ class RowReader {
   /// Some columns of one data file.
   struct FilePart;
   arrow::Status ReadPart(const lance::Fragment& fragment, const std::vector<lance::RowRange>& rows, FilePart* part);
-  /// `positions` are those of the columns among the table's fields; nothing for one that is not stored.
+  /// Places of columns among the table's fields; nothing for one that is not stored.
+  using Positions = std::vector<std::optional<size_t>>;
+  Positions PositionsOf(const arrow::Schema& schema) const;
+  /// Which of its data files hold them, none of which has been read.
+  std::vector<FilePart> PartsOf(const lance::Fragment& fragment, const Positions& positions) const;
   arrow::Result<std::vector<FilePart>> ReadParts(const lance::Fragment& fragment,
-                                                 const std::vector<lance::RowRange>& rows,
-                                                 const std::vector<std::optional<size_t>>& positions);
+                                                 const std::vector<lance::RowRange>& rows, const Positions& positions);
 
   const std::shared_ptr<const lance::ObjectStore> store_;
   const std::shared_ptr<const lance::Manifest> manifest_;

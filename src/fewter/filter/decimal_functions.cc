@@ -42,6 +42,7 @@ arrow::Status TooManyDigits() {
 }
 
 arrow::Result<Decimal> ScaledUp(const Decimal& value, int32_t digits) {
+  if (digits < 0) return arrow::Status::Invalid("decimals with a negative scale");
   if (digits == 0 || value == Decimal()) return value;
   if (digits >= kMostDigits || !value.FitsInPrecision(kMostDigits - digits)) return TooManyDigits();
   return Decimal(value.IncreaseScaleBy(digits));
@@ -117,6 +118,7 @@ struct Remainder {
 template <typename Operation>
 arrow::Result<arrow::TypeHolder> ResultType(cp::KernelContext*, const std::vector<arrow::TypeHolder>& arguments) {
   const Digits digits = Operation::Result(DigitsOf(*arguments[0].type), DigitsOf(*arguments[1].type));
+  if (digits.scale > kMostDigits) return TooManyDigits();
   const int32_t precision = std::clamp(digits.precision, std::max(digits.scale, 1), kMostDigits);
   ARROW_ASSIGN_OR_RAISE(auto type, Decimal256Type::Make(precision, digits.scale));
   return arrow::TypeHolder(std::move(type));

@@ -60,6 +60,9 @@ TEST(TextFunctions, DecimalsAndTimesAreWrittenAsInLance) {
   ExpectCalled(kTextOf, {instants}, arrow::utf8(),
                R"(["1970-01-01T00:00:00", "1969-12-31T23:59:59.999999", "1970-01-01T00:00:01.500",
                    "1970-01-01T00:00:00.000001", "+10000-01-01T00:00:00", "-0001-12-31T23:59:59.999999"])");
+  const auto farthest = Values(arrow::timestamp(arrow::TimeUnit::NANO), "[-9223372036854775808, 9223372036854775807]");
+  ExpectCalled(kTextOf, {farthest}, arrow::utf8(),
+               R"(["1677-09-21T00:12:43.145224192", "2262-04-11T23:47:16.854775807"])");
   const auto times = Values(arrow::time64(arrow::TimeUnit::NANO), "[0, 1, 86399999000000]");
   ExpectCalled(kTextOf, {times}, arrow::utf8(), R"(["00:00:00", "00:00:00.000000001", "23:59:59.999"])");
   const auto zoned = Values(arrow::timestamp(arrow::TimeUnit::SECOND, "X"), "[0, 0, 0, null]");
@@ -103,6 +106,8 @@ TEST(DecimalFunctions, WhatHasNoValueIsAnError) {
                                                                           {kDecimalRemainder, zero}}) {
     EXPECT_TRUE(Called(function, {most, other}).status().IsInvalid()) << function << " " << other->ToString();
   }
+  const auto large = std::make_shared<arrow::Decimal256Scalar>(arrow::Decimal256(1), arrow::decimal256(9, -20));
+  EXPECT_TRUE(Called(kDecimalDivide, {zero, large}).status().IsInvalid());
   // More digits behind the point than there can be.
   EXPECT_FALSE(Called(kDecimalMultiply, {fine, fine}).ok());
 }
@@ -130,6 +135,8 @@ TEST(ListFunctions, LookForElements) {
   ExpectCalled(kListHasAny, {lists->Slice(3, 2), lists->Slice(0, 2)}, arrow::boolean(), "[false, false]");
   const auto pairs = Values(arrow::fixed_size_list(arrow::int64(), 2), "[[1, 2], null, [3, 4]]");
   ExpectCalled(kListHasAny, {pairs->Slice(1, 2), scalar("[4]")}, arrow::boolean(), "[null, true]");
+  const auto coded = Values(arrow::list(arrow::dictionary(arrow::int8(), arrow::utf8())), R"([["a"]])");
+  EXPECT_TRUE(Called(kListHasAny, {coded, coded}).status().IsNotImplemented());
   EXPECT_FALSE(Called(kListHas, {lists, arrow::Datum("1")}).ok());
   EXPECT_FALSE(Called(kListHas, {arrow::Datum("1"), lists}).ok());
 }

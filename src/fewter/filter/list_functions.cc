@@ -83,6 +83,9 @@ arrow::Result<std::shared_ptr<arrow::Array>> CodesOf(const Lists& left, const Li
     return arrow::Status::TypeError("lists of ", left.values->type()->ToString(), " and ",
                                     right.values->type()->ToString());
   }
+  if (left.values->type_id() == arrow::Type::DICTIONARY) {
+    return arrow::Status::NotImplemented("lists of ", left.values->type()->ToString());
+  }
   ARROW_ASSIGN_OR_RAISE(const auto all, arrow::Concatenate({left.values, right.values}, context->memory_pool()));
   ARROW_ASSIGN_OR_RAISE(
       const arrow::Datum encoded,

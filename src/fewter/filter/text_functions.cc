@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -105,9 +106,12 @@ int64_t PerSecond(arrow::TimeUnit::type unit) {
   }
 }
 
-/// Rounded down.
-int64_t FloorDivide(int64_t value, int64_t by) {
-  return value / by - (value % by < 0 ? 1 : 0);
+constexpr int64_t kSecondsOfDay = 86'400;
+
+/// Rounded down, and what is left, which is not negative.
+std::pair<int64_t, int64_t> FloorDivide(int64_t value, int64_t by) {
+  const int64_t left = value % by;
+  return left < 0 ? std::pair(value / by - 1, left + by) : std::pair(value / by, left);
 }
 
 /// Of a day; no more digits of a second than it takes, by threes.
@@ -123,8 +127,8 @@ std::string TimeText(int64_t value, int64_t per_second) {
 }
 
 std::string InstantText(int64_t value, int64_t per_second) {
-  constexpr int64_t kSecondsOfDay = 86'400;
-  const int64_t days = FloorDivide(FloorDivide(value, per_second), kSecondsOfDay);
+  const auto [seconds, fraction] = FloorDivide(value, per_second);
+  const auto [days, of_day] = FloorDivide(seconds, kSecondsOfDay);
   // What std::chrono's years hold; Lance has no text of what is beyond either.
   constexpr int64_t kMostDays = 10'000'000;
   if (days < -kMostDays || days > kMostDays) return "";
@@ -132,10 +136,13 @@ std::string InstantText(int64_t value, int64_t per_second) {
   const int year = static_cast<int>(date.year());
   return Printed(year >= 0 && year <= 9999 ? "%04d" : "%+05d", year) +
          Printed("-%02u-%02uT", static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day())) +
-         TimeText(value - days * kSecondsOfDay * per_second, per_second);
+         TimeText(of_day * per_second + fraction, per_second);
 }
 
-std::string OffsetText(int64_t seconds) {
+/// Of what clocks show to UTC, which is less than a day.
+std::string OffsetText(int64_t local, int64_t utc, int64_t per_second) {
+  const auto units = static_cast<int64_t>(static_cast<uint64_t>(local) - static_cast<uint64_t>(utc));
+  const int64_t seconds = std::clamp(units / per_second, -kSecondsOfDay, kSecondsOfDay);
   if (seconds == 0) return "Z";
   const int64_t minutes = std::abs(seconds) / 60;
   return Printed("%c%02d:%02d", seconds < 0 ? '-' : '+', static_cast<int>(minutes / 60),
@@ -219,7 +226,7 @@ arrow::Status ZonedTexts(cp::KernelContext* context, const cp::ExecSpan& argumen
       context, arguments,
       [&](const arrow::TimestampArray& values, int64_t row) {
         const int64_t local = locals.Value(row);
-        return InstantText(local, per_second) + OffsetText((local - values.Value(row)) / per_second);
+        return InstantText(local, per_second) + OffsetText(local, values.Value(row), per_second);
       },
       out);
 }
