@@ -22,7 +22,8 @@ arrow::Status EnsureComputeFunctions() {
     ARROW_RETURN_NOT_OK(RegisterListFunctions(registry));
     ARROW_RETURN_NOT_OK(RegisterDecimalFunctions(registry));
     ARROW_RETURN_NOT_OK(RegisterTotalOrder(registry));
-    return RegisterTextFunctions(registry);
+    ARROW_RETURN_NOT_OK(RegisterTextFunctions(registry));
+    return RegisterTextMatching(registry);
   }();
   return outcome;
 }

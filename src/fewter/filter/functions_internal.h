@@ -39,4 +39,12 @@ inline constexpr const char* kTextOf = "fewter_text_of";
 inline constexpr const char* kZonedTextOf = "fewter_zoned_text_of";
 arrow::Status RegisterTextFunctions(arrow::compute::FunctionRegistry* registry);
 
+/// Two large texts: whether the first contains the second, begins or ends with it, or is LIKE it. Arrow's functions
+/// take one text for all rows.
+inline constexpr const char* kTextContains = "fewter_text_contains";
+inline constexpr const char* kTextStartsWith = "fewter_text_starts_with";
+inline constexpr const char* kTextEndsWith = "fewter_text_ends_with";
+inline constexpr const char* kTextLike = "fewter_text_like";
+arrow::Status RegisterTextMatching(arrow::compute::FunctionRegistry* registry);
+
 }  // namespace fewter

@@ -73,6 +73,39 @@ TEST(TextFunctions, DecimalsAndTimesAreWrittenAsInLance) {
   EXPECT_FALSE(Called(kZonedTextOf, {zoned, instants}).ok());
 }
 
+TEST(TextMatching, FindsWhatPatternsStandFor) {
+  const std::vector<std::pair<const char*, std::vector<const char*>>> matching = {
+      {"", {"", "%", "%%"}},
+      {"abc", {"abc", "a%", "%c", "%b%", "a_c", "___", "%_%_%_%", "%abc%", "a%b%c", "\\a\\b%"}},
+      {"aXbXb", {"a%b", "%X%b", "a%Xb"}},
+      {"a%_", {"a\\%\\_", "a%", "a__"}},
+      {"äö", {"__", "_ö", "ä%", "%_"}},
+      {"\\", {"\\", "\\\\", "_"}}};
+  const std::vector<std::pair<const char*, std::vector<const char*>>> others = {
+      {"", {"_", "a", "%a"}},
+      {"abc", {"ab", "bc", "__", "____", "%b", "b%", "ab%b", "ABC"}},
+      {"aXbXc", {"a%b", "%b%b%"}},
+      {"ab", {"a\\%", "\\_b", "a_%_"}},
+      {"äö", {"_", "___", "____"}}};
+  for (const auto& [cases, expected] : {std::pair(matching, true), std::pair(others, false)}) {
+    for (const auto& [text, patterns] : cases) {
+      for (const char* pattern : patterns) {
+        const auto as_text = [](const char* value) {
+          return arrow::MakeArrayFromScalar(arrow::LargeStringScalar(value), 1).ValueOrDie();
+        };
+        const auto result = Called(kTextLike, {as_text(text), as_text(pattern)}).ValueOrDie();
+        EXPECT_EQ(static_cast<const arrow::BooleanArray&>(*result).Value(0), expected) << text << " LIKE " << pattern;
+      }
+    }
+  }
+  const auto texts = Values(arrow::large_utf8(), R"(["abc", null, "b", "c"])");
+  const auto parts = Values(arrow::large_utf8(), R"(["c", "a", null, "cc"])");
+  ExpectCalled(kTextContains, {texts, parts}, arrow::boolean(), "[true, null, null, false]");
+  ExpectCalled(kTextStartsWith, {texts->Slice(2, 2), texts->Slice(2, 2)}, arrow::boolean(), "[true, true]");
+  const auto none = std::make_shared<arrow::LargeStringScalar>();
+  ExpectCalled(kTextEndsWith, {texts, arrow::Datum(none)}, arrow::boolean(), "[null, null, null, null]");
+}
+
 TEST(DecimalFunctions, KeepTheDigitsThatLanceKeeps) {
   const auto a = Values(arrow::decimal256(9, 2), R"(["1.25", "-3.17", null, "2.00"])");
   const auto b = Values(arrow::decimal256(20, 0), R"(["3", "2", "1", null])");

@@ -413,9 +413,9 @@ class Conversion {
     const std::string name = names.empty() ? "" : names.back();
     const Json given = node.value("args", Json::array());
     if (name == "extract" && given.size() == 2) return Extract(given);
-    ARROW_ASSIGN_OR_RAISE(auto arguments, ConvertAll(given));
+    ARROW_ASSIGN_OR_RAISE(const auto arguments, ConvertAll(given));
     if (name == "get_field" && arguments.size() == 2) return At(arguments[0], arguments[1]);
-    return CallSqlFunction(name, std::move(arguments));
+    return CallSqlFunction(name, arguments);
   }
 
   /// The part's name is a word, which the parser makes a string of.

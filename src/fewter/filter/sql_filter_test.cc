@@ -218,6 +218,12 @@ TEST(SqlFilter, MatchesPatterns) {
       {"NOT regexp_match(Name, '%')", {0, 2, 3}},
       {"length(name) = 3 AND octet_length(name) > 3", {3}},
       {"Name || name = 'Ait''s'", {0}},
+      {"Name LIKE Name", {0, 1, 3}},
+      {"name LIKE left(name, 1) || '%'", {0, 1, 3}},
+      {"Name LIKE '%' || lower(right(Name, 1))", {1}},
+      {"Name ILIKE '%' || lower(right(Name, 1))", {0, 1, 3}},
+      {"contains(Name, right(name, 1))", {1}},
+      {"starts_with(name, left(name, 2)) AND ends_with('xyz' || Name, Name)", {0, 1, 3}},
   };
   for (const auto& [condition, expected] : cases) {
     const auto taken = Taken(condition);
@@ -253,7 +259,8 @@ TEST(SqlFilter, WhatIsRefusedIsNamedWithItsPlace) {
       {"NOT n", "NOT of int32"},
       {"n AND flag", "AND of int32"},
       {"n", "true or false"},
-      {"Name LIKE name", "literal string"},
+      {"Name LIKE name ESCAPE '!'", "literal string"},
+      {"regexp_like(Name, name)", "literal string"},
       {"Name = E'\\n'", "a string is one text"},
       {"Name = $$x$$", "a string is one text"},
       {"n = $1", "a parameter"},

@@ -10,6 +10,7 @@
 #include <arrow/compute/api_scalar.h>
 
 #include "fewter/filter/common_type.h"
+#include "fewter/filter/functions_internal.h"
 #include "fewter/filter/sql_compare.h"
 #include "fewter/filter/sql_dates.h"
 #include "fewter/filter/sql_lists.h"
@@ -27,10 +28,13 @@ bool IsText(const SqlValue& value) {
   return fewter::IsText(*value.type);
 }
 
+bool IsConstant(const SqlValue& value) {
+  return arrow::compute::FieldsInExpression(value.expression).empty();
+}
+
 /// A text that is the same for all rows; nothing if it is null.
 arrow::Result<std::optional<std::string>> TextOrNull(const SqlValue& value) {
-  const bool is_constant = arrow::compute::FieldsInExpression(value.expression).empty();
-  if (!is_constant || (!IsText(value) && value.type->id() != Type::NA)) {
+  if (!IsConstant(value) || (!IsText(value) && value.type->id() != Type::NA)) {
     return ArgumentError("it must be a literal string");
   }
   ARROW_ASSIGN_OR_RAISE(const auto constant, Fold(value));
@@ -81,9 +85,19 @@ auto OfDouble(const char* function) {
   };
 }
 
-/// Whether a text holds a literal one.
-auto Contains(const char* function) {
-  return [function](const Arguments& arguments) -> Result {
+/// A function of ours, of two texts.
+Result OfTwoTexts(const char* function, const SqlValue& text, const SqlValue& other) {
+  ARROW_RETURN_NOT_OK(RequireText(text));
+  ARROW_RETURN_NOT_OK(RequireText(other));
+  ARROW_ASSIGN_OR_RAISE(const auto left, Cast(text, arrow::large_utf8()));
+  ARROW_ASSIGN_OR_RAISE(const auto right, Cast(other, arrow::large_utf8()));
+  return Call(function, {left, right});
+}
+
+/// Whether a text holds another one: Arrow's function if that is the same for all rows.
+auto Contains(const char* function, const char* function_of_two) {
+  return [=](const Arguments& arguments) -> Result {
+    if (!IsConstant(arguments[1])) return OfTwoTexts(function_of_two, arguments[0], arguments[1]);
     ARROW_RETURN_NOT_OK(RequireText(arguments[0]));
     ARROW_ASSIGN_OR_RAISE(auto pattern, TextOrNull(arguments[1]));
     if (!pattern) return NullBoolean();
@@ -151,6 +165,14 @@ Result Concat(const Arguments& arguments) {
   parts.push_back(separator);
   return Call("binary_join_element_wise", parts,
               std::make_shared<arrow::compute::JoinOptions>(arrow::compute::JoinOptions::REPLACE, ""));
+}
+
+/// Of a negative number NaN with a sign, as processors and so Lance have it; Arrow's has none.
+Result SquareRoot(const Arguments& arguments) {
+  ARROW_ASSIGN_OR_RAISE(const auto root, OfDouble("sqrt")(arguments));
+  ARROW_ASSIGN_OR_RAISE(const auto is_negative, Compare("<", arguments[0], Literal(arrow::MakeScalar(int64_t{0}))));
+  ARROW_ASSIGN_OR_RAISE(const auto negated, Call("negate", {root}));
+  return Call("if_else", {is_negative, negated, root});
 }
 
 /// To a base, or to 10.
@@ -272,9 +294,9 @@ const std::map<std::string, SqlFunction>& Functions() {
       {"btrim", {1, 2, Trim("utf8_trim")}},
       {"ltrim", {1, 2, Trim("utf8_ltrim")}},
       {"rtrim", {1, 2, Trim("utf8_rtrim")}},
-      {"starts_with", {2, 2, Contains("starts_with")}},
-      {"ends_with", {2, 2, Contains("ends_with")}},
-      {"contains", {2, 2, Contains("match_substring")}},
+      {"starts_with", {2, 2, Contains("starts_with", kTextStartsWith)}},
+      {"ends_with", {2, 2, Contains("ends_with", kTextEndsWith)}},
+      {"contains", {2, 2, Contains("match_substring", kTextContains)}},
       {"regexp_like", {2, 3, RegexpLike}},
       {"regexp_match", {2, 3, RegexpMatch}},
       {"left", {2, 2, Left}},
@@ -292,7 +314,7 @@ const std::map<std::string, SqlFunction>& Functions() {
       {"ceil", {1, 1, OfDouble("ceil")}},
       {"floor", {1, 1, OfDouble("floor")}},
       {"trunc", {1, 1, OfDouble("trunc")}},
-      {"sqrt", {1, 1, OfDouble("sqrt")}},
+      {"sqrt", {1, 1, SquareRoot}},
       {"exp", {1, 1, OfDouble("exp")}},
       {"ln", {1, 1, OfDouble("ln")}},
       {"log10", {1, 1, OfDouble("log10")}},
@@ -367,6 +389,14 @@ Result CallSqlFunction(const std::string& name, const std::vector<SqlValue>& arg
 Result Like(const SqlValue& value, const SqlValue& pattern, char escape, bool ignore_case) {
   if (pattern.type->id() == Type::NA) return NullBoolean();
   ARROW_RETURN_NOT_OK(RequireText(value));
+  if (!IsConstant(pattern)) {
+    ARROW_RETURN_NOT_OK(RequireText(pattern));
+    if (escape != '\\') return ArgumentError("with ESCAPE the pattern must be a literal string");
+    if (!ignore_case) return OfTwoTexts(kTextLike, value, pattern);
+    ARROW_ASSIGN_OR_RAISE(const auto lower, Call("utf8_lower", {value}));
+    ARROW_ASSIGN_OR_RAISE(const auto lower_pattern, Call("utf8_lower", {pattern}));
+    return OfTwoTexts(kTextLike, lower, lower_pattern);
+  }
   ARROW_ASSIGN_OR_RAISE(auto text, TextOrNull(pattern));
   if (!text) return NullBoolean();
   if (escape != '\\') text = WithBackslashes(*text, escape);
