@@ -1,13 +1,15 @@
 """How many requests a take of 10 rows of 3 columns sends to S3, ours beside pylance's on the same bucket.
 
-    bench/rows/count_requests.py STEPS_BINARY WORK_FOLDER [--versions 2.0,2.1,2.2] [--delay 20]
+    bench/rows/count_requests.py STEPS_BINARY WORK_FOLDER [--versions 2.0,2.1,2.2] [--delay 20] [--processes 5]
 
 The datasets are those of measure.py. The bucket is moto's, behind the proxy of the tests, which adds a delay (in
-milliseconds) to every request and counts. Each engine runs in a process of its own, which keeps nothing for the next.
+milliseconds) to every request and counts. Each engine runs in processes of its own, in turn with the other's, which keep
+nothing for the next; times are their medians. Before that each runs once, since the server gets faster with use.
 """
 
 import argparse
 import pathlib
+import statistics
 import sys
 
 import numpy as np
@@ -26,12 +28,21 @@ def take_line(folder, name, seed):
     return f"take {folder / name} {COUNT} {ALL}"
 
 
+def measure(proxy, engine, line):
+    """Requests, KB, rounds and milliseconds of one step."""
+    proxy.take()
+    seconds = engine.ask(line)["seconds"]
+    requests = proxy.take()
+    return [len(requests), sum(one.bytes for one in requests) / 1e3, s3_proxy.rounds(requests), seconds * 1e3]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("steps_binary")
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--versions", default="2.0,2.1,2.2")
     parser.add_argument("--delay", type=float, default=20)
+    parser.add_argument("--processes", type=int, default=5)
     arguments = parser.parse_args()
     first, other = (take_line(arguments.work, f"requests_{seed}.bin", seed) for seed in (1, 2))
     steps = {"cold: the first take": first, "warm: other rows": other, "warm: the same rows": first}
@@ -43,20 +54,20 @@ def main():
     for version in arguments.versions.split(","):
         uri = s3.put(make_dataset(arguments.work, version, None), f"rows_{version}")
         options = [f"{name}={value}" for name, value in s3.storage_options().items()]
-        engines = [opened(command + [uri, *options])
-                   for command in ([arguments.steps_binary], [sys.executable, str(script)])]
-        for step, line in steps.items():
-            cells = []
-            for engine in engines:
-                s3.proxy.take()
-                seconds = engine.ask(line)["seconds"]
-                requests = s3.proxy.take()
-                cells.append([len(requests), round(sum(one.bytes for one in requests) / 1e3),
-                              s3_proxy.rounds(requests), round(seconds * 1e3)])
-            print(f"| {version} | {step} | {' | '.join(f'{ours:,} / {theirs:,}' for ours, theirs in zip(*cells))} |",
+        commands = {"ours": [arguments.steps_binary], "pylance's": [sys.executable, str(script)]}
+        measured = {(step, engine): [] for step in steps for engine in commands}
+        for process in range(arguments.processes + 1):
+            for engine, command in commands.items():
+                opened_engine = opened(command + [uri, *options])
+                for step, line in steps.items():
+                    cells = measure(s3.proxy, opened_engine, line)
+                    if process > 0:
+                        measured[step, engine].append(cells)
+                opened_engine.end()
+        for step in steps:
+            cells = [[statistics.median(values) for values in zip(*measured[step, engine])] for engine in commands]
+            print(f"| {version} | {step} | {' | '.join(f'{ours:,.0f} / {theirs:,.0f}' for ours, theirs in zip(*cells))} |",
                   flush=True)
-        for engine in engines:
-            engine.end()
     s3.stop()
 
 

@@ -6,6 +6,7 @@
 #include <arrow/buffer.h>
 
 #include "fewter/lance/manifest.h"
+#include "fewter/lance/schema.h"
 #include "fewter/util/bytes.h"
 
 // An input that ends like a manifest's file is one. Any other is the length of an index section (u16), that section and
@@ -30,6 +31,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if ((*manifest)->live_rows() > (*manifest)->physical_rows()) std::abort();
   for (const auto& fragment : (*manifest)->fragments) {
     if (fragment.id > UINT32_MAX) std::abort();
+  }
+  const auto& fields = (*manifest)->fields;
+  // To find fields by their paths takes the square of their number.
+  constexpr size_t kMostFields = 64;
+  for (size_t i = 0; i < std::min(fields.size(), kMostFields); ++i) {
+    const auto field = fewter::lance::ToArrowField(fields, i);
+    if (field.ok() && (*field)->name() != fields[i].name) std::abort();
+    const std::string path = fewter::lance::PathOf(fields, i);
+    if (!path.empty() && fewter::lance::FindField(fields, path) == nullptr) std::abort();
   }
   return 0;
 }
