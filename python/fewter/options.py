@@ -57,50 +57,43 @@ def _seconds(name: str, value: float) -> float:
     return value
 
 
-def _as_given(_: str, value: Any) -> Any:
-    return value
-
-
-# What the library calls an option, and what it makes of a value, if that is not as it is given.
-_OF_LIBRARY: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
-    "k": ("k", _at_least_one),
-    "nprobes": ("nprobes", _at_least_one),
-    "max_nprobes": ("max_nprobes", _at_least_one),
-    "ef": ("ef", _at_least_one),
-    "refine_factor": ("refine_factor", _at_least_one),
-    "metric": ("metric", lambda _, metric: metric.lower()),
-    "fast_search": ("indexed_rows_only", _as_given),
-    "filter": ("filter", lambda _, filter: as_filter(filter)),
-    "allow_rows": ("allow_rows", lambda _, ids: as_row_ids(ids)),
-    "block_rows": ("block_rows", lambda _, ids: as_row_ids(ids)),
-    "query_parallelism": ("query_parallelism", _threads),
-    "fragments": ("fragments", lambda _, fragments: list(fragments)),
-    "index_segments": ("segments", lambda _, segments: [str(segment) for segment in segments]),
-    "timeout": ("timeout", _seconds),
+# What becomes of an option's value, and what the library calls it, where that is not as it is given. The two that are
+# not among them, distance_range and prefilter, are no single argument of the library.
+_CONVERTED: dict[str, Callable[[str, Any], Any]] = {
+    "nprobes": _at_least_one,
+    "max_nprobes": _at_least_one,
+    "ef": _at_least_one,
+    "refine_factor": _at_least_one,
+    "metric": lambda _, metric: metric.lower(),
+    "filter": lambda _, filter: as_filter(filter),
+    "allow_rows": lambda _, ids: as_row_ids(ids),
+    "block_rows": lambda _, ids: as_row_ids(ids),
+    "query_parallelism": _threads,
+    "fragments": lambda _, fragments: list(fragments),
+    "index_segments": lambda _, segments: [str(segment) for segment in segments],
+    "timeout": _seconds,
 }
-# Of two arguments one of the library's, or the other way round.
-_APART = {"distance_range", "prefilter"}
+_RENAMED = {"fast_search": "indexed_rows_only", "index_segments": "segments"}
+_KNOWN = frozenset(SearchOptions.__annotations__)
 
 
 def request_of(column: str, k: int, options: Mapping[str, Any]) -> _core.SearchRequest:
     """The library's request; `options` are SearchOptions, of which the column is not looked at."""
-    unknown = options.keys() - SearchOptions.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"a search has no option {', '.join(sorted(unknown))}")
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    given |= {"column": column, "k": k}
-    arguments = {}
-    for name, value in given.items():
-        if name not in _APART:
-            called, convert = _OF_LIBRARY.get(name, (name, _as_given))
-            arguments[called] = convert(name, value)
-    lower, upper = given.get("distance_range", (None, None))
-    return _core.SearchRequest(
-        **arguments,
-        distance_from=lower,
-        distance_below=upper,
-        filter_after="filter" in given and not given.get("prefilter", True),
-    )
+    arguments: dict[str, Any] = {}
+    for name, value in options.items():
+        if name not in _KNOWN:
+            raise TypeError(f"a search has no option {name}")
+        if value is not None:
+            convert = _CONVERTED.get(name)
+            arguments[_RENAMED.get(name, name)] = value if convert is None else convert(name, value)
+    arguments["column"] = column
+    arguments["k"] = at_least("k", k, 1)
+    if "distance_range" in arguments:
+        arguments["distance_from"], arguments["distance_below"] = arguments.pop("distance_range")
+    if "filter" in arguments:
+        arguments["filter_after"] = not arguments.get("prefilter", True)
+    arguments.pop("prefilter", None)
+    return _core.SearchRequest(**arguments)
 
 
 def at_least(name: str, value: Any, least: int) -> int:
