@@ -395,3 +395,5 @@ def test_a_manifest_that_counts_other_rows_than_its_files(tmp_path, version):
         for command in ["scan", uri], ["head", uri], ["scan", uri, "--rows", "1"], ["count", uri, "--filter", "a > 1"]:
             said = message(*command, code=6)
             assert "data/" in said and f"has 100 rows, but in the manifest fragment 0 has {rows}" in said
+    path.write_bytes(manifest.replace(physical_rows % 100, physical_rows % 0))
+    assert "fragment 0: has data files, but no rows" in message("scan", uri, code=6)

@@ -230,6 +230,11 @@ arrow::Result<Fragment> DecodeFragment(const pb::DataFragment& from) {
   for (const pb::DataFile& file : from.files()) {
     ARROW_ASSIGN_OR_RAISE(fragment.files.emplace_back(), DecodeDataFile(file));
   }
+  // Nobody writes files without rows, and nobody would look into these. Old releases did not count.
+  const auto is_counted = [](const DataFile& file) { return !file.is_legacy(); };
+  if (fragment.physical_rows == 0 && std::any_of(fragment.files.begin(), fragment.files.end(), is_counted)) {
+    return arrow::Status::Invalid("has data files, but no rows");
+  }
   if (from.has_deletion_file()) {
     ARROW_ASSIGN_OR_RAISE(fragment.deletion_file, DecodeDeletionFile(from.deletion_file()));
     if (fragment.deletion_file->num_deleted_rows > fragment.physical_rows) {
