@@ -18,6 +18,8 @@ constexpr size_t kGroupsPerThread = 4;
 /// Queries that go through the partitions together. What is ready for each of them is some kilobytes, of RaBitQ tens of
 /// them.
 constexpr size_t kMaxQueriesTogether = 512;
+/// Queries that are ranked together and then searched one by one.
+constexpr size_t kMaxQueriesRanked = 128;
 /// Partitions that are held at once by such queries.
 constexpr size_t kPartitionsTogether = 16;
 
@@ -339,8 +341,9 @@ arrow::Status IvfIndex::SearchByPartition(std::span<const float* const> queries,
   QueriesTogether together(*state_, queries, options, counts);
   // Nothing is read for the first pass: a cache that cannot hold all would have to be filled twice.
   for (auto wanted = together.NextPartitions(); !wanted.empty(); wanted = together.NextPartitions()) {
-    std::vector<PartitionKey> keys;
-    for (const uint32_t partition : wanted) keys.push_back({partition});
+    ARROW_RETURN_NOT_OK(CheckStop(options));
+    std::vector<PartitionKey> keys(wanted.size());
+    std::transform(wanted.begin(), wanted.end(), keys.begin(), [](uint32_t i) { return PartitionKey{i}; });
     const Partitions cached = FindPartitions(keys);
     for (size_t i = 0; i < cached.size(); ++i) {
       if (cached[i] == nullptr) {
@@ -368,11 +371,11 @@ arrow::Result<std::vector<std::vector<Neighbor>>> IvfIndex::SearchMany(std::span
                                                                        const IvfSearchOptions& options,
                                                                        std::span<IvfSearchCounts> counts) const {
   const size_t threads = std::max<size_t>(options.threads, 1);
-  const size_t pieces =
-      std::min(queries.size(), std::max(threads, (queries.size() + kMaxQueriesTogether - 1) / kMaxQueriesTogether));
+  const bool by_partition = IsWorthSharing(*state_, options);
+  const size_t most = by_partition ? kMaxQueriesTogether : kMaxQueriesRanked;
+  const size_t pieces = std::min(queries.size(), std::max(threads, (queries.size() + most - 1) / most));
   std::vector<std::vector<Neighbor>> found(queries.size());
   std::vector<arrow::Status> outcomes(pieces);
-  const bool by_partition = IsWorthSharing(*state_, options);
   const auto search = [&](auto some_queries, auto some_found, auto some_counts) {
     return by_partition ? SearchByPartition(some_queries, options, some_found, some_counts)
                         : SearchByQuery(some_queries, options, some_found, some_counts);
