@@ -25,6 +25,7 @@ done
 if [ ! -x .venv/bin/python ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
   missing+=(python3-venv)
 fi
+if [ "$purpose" = test ] && ! command -v npm > /dev/null; then missing+=(npm); fi
 # The headers of Python, for the extension module.
 if ! python3 -c 'import os, sysconfig; assert os.path.exists(sysconfig.get_paths()["include"] + "/Python.h")' 2>/dev/null; then
   missing+=(python3-dev)
@@ -67,4 +68,15 @@ if [ ! -d "build/third_party/$libvalkey" ]; then
   echo "$libvalkey_sha256  $download/$libvalkey.tar.gz" | sha256sum --check --quiet
   tar -xzf "$download/$libvalkey.tar.gz" -C "$download"
   mv "$download/$libvalkey" "build/third_party/$libvalkey"
+fi
+
+# Microsoft's emulator of its object store, for the tests.
+azurite=azurite-3.37.0
+if [ "$purpose" = test ] && [ ! -d "build/third_party/$azurite" ]; then
+  echo "installing $azurite"
+  mkdir -p build/third_party
+  npm_download=$(mktemp -d build/third_party/download.XXXXXX)
+  trap 'rm -rf ${download:+"$download"} "$npm_download"' EXIT
+  npm install --prefix "$npm_download" --silent --no-audit --no-fund --ignore-scripts "${azurite/-/@}"
+  mv "$npm_download" "build/third_party/$azurite"
 fi

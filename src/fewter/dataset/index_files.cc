@@ -7,14 +7,15 @@
 namespace fewter {
 
 arrow::Result<std::shared_ptr<lance::FileReader>> OpenLanceFile(const lance::ObjectStore& store, const WeakCache& cache,
-                                                                const IndexFileReference& file, lance::IoKind kind) {
+                                                                const IndexFileReference& file, lance::IoKind kind,
+                                                                bool needs_head) {
   auto bytes = store.OpenFile(file.path, file.size, kind);
-  // A reader that has just read the file's tail can serve small global buffers from it, so it is kept.
+  // A reader that has just read the file's ends can serve global buffers and rows from them, so it is kept.
   std::shared_ptr<lance::FileReader> opened;
   ARROW_ASSIGN_OR_RAISE(
       auto metadata,
       cache.GetOrLoad(FileMetadataKey{file.path}, [&]() -> arrow::Result<std::shared_ptr<const lance::FileMetadata>> {
-        ARROW_ASSIGN_OR_RAISE(opened, lance::FileReader::Open(bytes));
+        ARROW_ASSIGN_OR_RAISE(opened, lance::FileReader::Open(bytes, needs_head));
         return opened->shared_metadata();
       }));
   if (opened != nullptr) return opened;
@@ -25,8 +26,9 @@ std::string IndexFolder(const lance::IndexMetadata& index) {
   return "_indices/" + index.uuid.ToString();
 }
 
-LazyFile::LazyFile(std::shared_ptr<const lance::ObjectStore> store, WeakCache cache, IndexFileReference file)
-    : store_(std::move(store)), cache_(std::move(cache)), file_(std::move(file)) {}
+LazyFile::LazyFile(std::shared_ptr<const lance::ObjectStore> store, WeakCache cache, IndexFileReference file,
+                   std::shared_ptr<lance::FileReader> reader)
+    : store_(std::move(store)), cache_(std::move(cache)), file_(std::move(file)), reader_(std::move(reader)) {}
 
 arrow::Result<std::shared_ptr<lance::FileReader>> LazyFile::Reader() {
   {
@@ -40,26 +42,33 @@ arrow::Result<std::shared_ptr<lance::FileReader>> LazyFile::Reader() {
   return reader_;
 }
 
-PartitionReader::Batches LazyFile::ReadRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans) {
+PartitionReader::Batches LazyFile::ReadRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans,
+                                            size_t enough_requests) {
   const auto reader = Reader();
   if (!reader.ok()) return PartitionReader::Batches(spans.size(), reader.status());
   std::vector<lance::RowRange> ranges;
   for (const RowSpan& span : spans) ranges.push_back({span.first, span.count});
-  return (*reader)->ReadRanges(columns, ranges, store_->executor());
+  return (*reader)->ReadRanges(columns, ranges, store_->executor(), enough_requests);
 }
 
 LazyPartitionReader::LazyPartitionReader(const std::shared_ptr<const lance::ObjectStore>& store, const WeakCache& cache,
-                                         const IvfIndexState& state)
-    : storage_(store, cache, state.storage_file), index_(store, cache, state.index_file) {}
+                                         const IvfIndexState& state, IndexReaders readers)
+    : storage_(store, cache, state.storage_file, std::move(readers.storage)),
+      index_(store, cache, state.index_file, std::move(readers.index)),
+      has_sub_index_(state.sub_index != nullptr) {}
+
+size_t LazyPartitionReader::EnoughRequests(std::span<const RowSpan> spans) const {
+  return has_sub_index_ ? (spans.size() + 1) / 2 : spans.size();
+}
 
 PartitionReader::Batches LazyPartitionReader::ReadRows(const std::vector<std::string>& columns,
                                                        std::span<const RowSpan> spans) {
-  return storage_.ReadRows(columns, spans);
+  return storage_.ReadRows(columns, spans, EnoughRequests(spans));
 }
 
 PartitionReader::Batches LazyPartitionReader::ReadSubIndexRows(const std::vector<std::string>& columns,
                                                                std::span<const RowSpan> spans) {
-  return index_.ReadRows(columns, spans);
+  return index_.ReadRows(columns, spans, EnoughRequests(spans));
 }
 
 SingleFilePartitionReader::SingleFilePartitionReader(const lance::ObjectStore& store, const IvfIndexState& state)
@@ -83,9 +92,10 @@ PartitionReader::Batches SingleFilePartitionReader::ReadSubIndexRows(const std::
 }
 
 std::shared_ptr<PartitionReader> MakePartitionReader(const std::shared_ptr<const lance::ObjectStore>& store,
-                                                     const WeakCache& cache, const IvfIndexState& state) {
+                                                     const WeakCache& cache, const IvfIndexState& state,
+                                                     IndexReaders readers) {
   if (state.single_file_rows) return std::make_shared<SingleFilePartitionReader>(*store, state);
-  return std::make_shared<LazyPartitionReader>(store, cache, state);
+  return std::make_shared<LazyPartitionReader>(store, cache, state, std::move(readers));
 }
 
 }  // namespace fewter

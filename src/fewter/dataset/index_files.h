@@ -29,20 +29,30 @@ struct FileMetadataKey {
   void AppendFields(KeyWriter& fields) const { fields.String(path); }
 };
 
-/// A reader of the file, whose metadata comes from the cache if it is there.
+/// A reader of the file, whose metadata comes from the cache if it is there. `needs_head` as for FileReader::Open.
 arrow::Result<std::shared_ptr<lance::FileReader>> OpenLanceFile(const lance::ObjectStore& store, const WeakCache& cache,
-                                                                const IndexFileReference& file, lance::IoKind kind);
+                                                                const IndexFileReference& file, lance::IoKind kind,
+                                                                bool needs_head = false);
+
+/// Readers of a segment's two files, as far as there are any.
+struct IndexReaders {
+  std::shared_ptr<lance::FileReader> index;
+  std::shared_ptr<lance::FileReader> storage;
+};
 
 /// The folder of an index segment, relative to the dataset's root.
 std::string IndexFolder(const lance::IndexMetadata& index);
 
-/// A file that is opened when something has to be read from it. Thread safe.
+/// A file that is opened when something has to be read from it, unless it has been already. Thread safe.
 class LazyFile {
  public:
-  LazyFile(std::shared_ptr<const lance::ObjectStore> store, WeakCache cache, IndexFileReference file);
+  /// `reader` may be null.
+  LazyFile(std::shared_ptr<const lance::ObjectStore> store, WeakCache cache, IndexFileReference file,
+           std::shared_ptr<lance::FileReader> reader);
 
-  /// Those of PartitionReader.
-  PartitionReader::Batches ReadRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans);
+  /// As PartitionReader; `enough_requests` as for FileReader::ReadRanges.
+  PartitionReader::Batches ReadRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans,
+                                    size_t enough_requests);
 
  private:
   arrow::Result<std::shared_ptr<lance::FileReader>> Reader();
@@ -58,14 +68,18 @@ class LazyFile {
 class LazyPartitionReader : public PartitionReader {
  public:
   LazyPartitionReader(const std::shared_ptr<const lance::ObjectStore>& store, const WeakCache& cache,
-                      const IvfIndexState& state);
+                      const IvfIndexState& state, IndexReaders readers);
 
   Batches ReadRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans) override;
   Batches ReadSubIndexRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans) override;
 
  private:
+  /// One for each partition, of both files together.
+  size_t EnoughRequests(std::span<const RowSpan> spans) const;
+
   LazyFile storage_;
   LazyFile index_;
+  const bool has_sub_index_;
 };
 
 /// The one file of a segment of before version 2.0, which has no sub-index. Thread safe.
@@ -85,6 +99,7 @@ class SingleFilePartitionReader : public PartitionReader {
 
 /// What reads the partitions of a segment: the one or the other, as its files are.
 std::shared_ptr<PartitionReader> MakePartitionReader(const std::shared_ptr<const lance::ObjectStore>& store,
-                                                     const WeakCache& cache, const IvfIndexState& state);
+                                                     const WeakCache& cache, const IvfIndexState& state,
+                                                     IndexReaders readers);
 
 }  // namespace fewter

@@ -14,7 +14,6 @@
 #include <arrow/builder.h>
 #include <nlohmann/json.hpp>
 
-#include "fewter/dataset/index_files.h"
 #include "fewter/dataset/index_tensors_internal.h"
 #include "fewter/dataset/single_file_state_internal.h"
 #include "fewter/lance/file_reader.h"
@@ -230,18 +229,21 @@ arrow::Result<std::shared_ptr<const SubIndexModel>> ReadSubIndexModel(const SubI
 
 arrow::Result<std::shared_ptr<const IvfIndexState>> ReadIndexState(const lance::ObjectStore& store,
                                                                    const WeakCache& cache,
-                                                                   const lance::IndexMetadata& index) {
+                                                                   const lance::IndexMetadata& index,
+                                                                   IndexReaders* readers) {
   auto state = std::make_shared<IvfIndexState>();
   state->uuid = index.uuid.ToString();
   state->index_file = {IndexFolder(index) + "/index.idx", index.FileSize("index.idx")};
   state->storage_file = {IndexFolder(index) + "/auxiliary.idx", index.FileSize("auxiliary.idx")};
   std::array<arrow::Result<std::shared_ptr<FileReader>>, 2> opened;
   const std::array files = {&state->index_file, &state->storage_file};
-  RunSideBySide(store.executor(), files.size(),
-                [&](size_t i) { opened[i] = OpenLanceFile(store, cache, *files[i], lance::IoKind::kIndex); });
+  RunSideBySide(store.executor(), files.size(), [&](size_t i) {
+    const bool begins_with_centroids = files[i] == &state->index_file;
+    opened[i] = OpenLanceFile(store, cache, *files[i], lance::IoKind::kIndex, begins_with_centroids);
+  });
   if (lance::IsFirstContainer(opened[0].status())) return ReadSingleFileState(store, index);
   ARROW_ASSIGN_OR_RAISE(const auto index_reader, std::move(opened[0]));
-  ARROW_ASSIGN_OR_RAISE(auto storage_reader, std::move(opened[1]));
+  ARROW_ASSIGN_OR_RAISE(const auto storage_reader, std::move(opened[1]));
   state->index_file.size = index_reader->metadata().file_size();
   state->storage_file.size = storage_reader->metadata().file_size();
   const std::string& index_path = index_reader->metadata().path();
@@ -257,6 +259,7 @@ arrow::Result<std::shared_ptr<const IvfIndexState>> ReadIndexState(const lance::
   ARROW_ASSIGN_OR_RAISE(state->quantizer, ReadQuantizer(*kinds.storage, state->model->dimension(), state->element_type,
                                                         storage_reader.get()));
   ARROW_ASSIGN_OR_RAISE(state->sub_index, ReadSubIndexModel(*kinds.sub_index, coarse, *index_reader));
+  *readers = {index_reader, storage_reader};
   return state;
 }
 

@@ -87,6 +87,8 @@ lance::IoQuery::Limits LimitsOf(const SearchRequest& request) {
 /// many.
 constexpr uint64_t kSparse = 16;
 constexpr size_t kRowsTakenTogether = 4096;
+/// Of the candidates of several queries, which are then held twice for a moment.
+constexpr uint64_t kVectorBytesTakenTogether = 64 << 20;
 
 /// A table costs more than comparing so few.
 constexpr size_t kFewRows = 32;
@@ -392,25 +394,45 @@ class DatasetSearch {
     return arrow::Status::OK();
   }
 
-  /// Puts exact distances in the place of the candidates' estimates.
+  /// Puts exact distances in the place of the candidates' estimates. The vectors of as many queries as there is memory
+  /// for are read together, so that these pay a store's round trips once.
   arrow::Status ScoreAgain() {
     const TracedSpan span("fewter.refine");
     ARROW_ASSIGN_OR_RAISE(const auto locations, dataset_.GetRowLocations());
-    for (size_t query = 0; query < queries_.size(); ++query) {
-      SearchResult& result = results_[query];
-      std::vector<uint64_t> ids, addresses;
-      for (const Neighbor& row : result.rows) {
-        ids.push_back(row.row_id);
-        const auto address = locations->AddressOf(row.row_id);
+    const uint64_t vector_bytes = uint64_t{column_->dimension()} * SizeOf(column_->element_type());
+    for (size_t first = 0, end = 0; first < queries_.size(); first = end) {
+      uint64_t bytes = 0;
+      for (; end < queries_.size() && (end == first || bytes < kVectorBytesTakenTogether); ++end) {
+        bytes += results_[end].rows.size() * vector_bytes;
+      }
+      ARROW_RETURN_NOT_OK(ScoreAgain(*locations, first, end));
+    }
+    return arrow::Status::OK();
+  }
+
+  /// The same for the queries [first, end).
+  arrow::Status ScoreAgain(const RowLocations& locations, size_t first, size_t end) {
+    std::vector<uint64_t> addresses;
+    for (size_t query = first; query < end; ++query) {
+      for (const Neighbor& row : results_[query].rows) {
+        const auto address = locations.AddressOf(row.row_id);
         if (!address.ok()) {
           return arrow::Status::Invalid("an index of column '", request_.column, "': ", address.status().message());
         }
         addresses.push_back(*address);
       }
-      ARROW_ASSIGN_OR_RAISE(const auto vectors, column_->Take(addresses));
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto vectors, column_->Take(addresses));
+    int64_t place = 0;
+    for (size_t query = first; query < end; ++query) {
+      SearchResult& result = results_[query];
+      std::vector<uint64_t> ids;
+      for (const Neighbor& row : result.rows) ids.push_back(row.row_id);
+      const auto mine = vectors->Slice(place, static_cast<int64_t>(ids.size()));
+      place += mine->length();
       ARROW_ASSIGN_OR_RAISE(auto scorer, MakeScorer(query));
       TopK top_k = MakeExactTopK(ids.size(), nullptr);
-      ARROW_RETURN_NOT_OK(scorer.Score(ids, *vectors, &top_k));
+      ARROW_RETURN_NOT_OK(scorer.Score(ids, static_cast<const arrow::FixedSizeListArray&>(*mine), &top_k));
       result.rows_compared_exactly += ids.size();
       result.rows = top_k.Finish();
     }

@@ -41,12 +41,14 @@ bool StateFits(const IvfIndexState& state, const lance::IndexMetadata& metadata)
          state.storage_file.path == folder + storage;
 }
 
+/// `readers` stay empty if nothing had to be read.
 arrow::Result<std::shared_ptr<const IvfIndexState>> GetState(const lance::ObjectStore& store, const WeakCache& cache,
-                                                             const lance::IndexMetadata& metadata) {
-  ARROW_ASSIGN_OR_RAISE(auto state,
-                        cache.GetOrLoad(IvfIndexStateKey{}, [&] { return ReadIndexState(store, cache, metadata); }));
+                                                             const lance::IndexMetadata& metadata,
+                                                             IndexReaders* readers) {
+  ARROW_ASSIGN_OR_RAISE(
+      auto state, cache.GetOrLoad(IvfIndexStateKey{}, [&] { return ReadIndexState(store, cache, metadata, readers); }));
   if (StateFits(*state, metadata)) return state;
-  ARROW_ASSIGN_OR_RAISE(state, ReadIndexState(store, cache, metadata));
+  ARROW_ASSIGN_OR_RAISE(state, ReadIndexState(store, cache, metadata, readers));
   cache.Insert(IvfIndexStateKey{}, state);
   return state;
 }
@@ -79,11 +81,12 @@ arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<
   ARROW_RETURN_NOT_OK(WithAdvice(CheckIsKnown(manifest, metadata)));
   const Cache of_segment = SegmentCache(session.cache(), metadata);
   const WeakCache cache(of_segment);
-  auto read = GetState(*store, cache, metadata);
+  IndexReaders readers;
+  auto read = GetState(*store, cache, metadata, &readers);
   if (!read.ok()) return WithAdvice(read.status());
   std::shared_ptr<const IvfIndexState> state = std::move(*read);
   auto segment = std::make_shared<Segment>();
-  auto reader = MakePartitionReader(store, cache, *state);
+  auto reader = MakePartitionReader(store, cache, *state, std::move(readers));
   const IvfExecutors executors{.io = session.io_executor(), .cpu = session.cpu_executor()};
   segment->keeps_deleted_rows = metadata.row_ids_are_old && state->layout() == StorageLayout::kRandomAccess;
   if (metadata.row_ids_are_old) {

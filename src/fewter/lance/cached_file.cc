@@ -55,21 +55,21 @@ class CachedFile final : public ReadableFile {
   }
 
   arrow::Result<std::shared_ptr<arrow::Buffer>> Read(ByteRange range) override {
-    ARROW_ASSIGN_OR_RAISE(const auto bytes, ReadMany({range}));
+    ARROW_ASSIGN_OR_RAISE(const auto bytes, ReadMany({range}, kAnyNumber));
     return EnsureAligned(bytes.front());
   }
 
-  arrow::Result<FileBytes> ReadMany(const std::vector<ByteRange>& ranges) override {
+  arrow::Result<FileBytes> ReadMany(const std::vector<ByteRange>& ranges, size_t enough_requests) override {
     ARROW_ASSIGN_OR_RAISE(const uint64_t size, Size());
     const uint64_t piece = PieceLength(kind(), size);
     const bool is_kept = std::all_of(ranges.begin(), ranges.end(), [&](const ByteRange& range) {
       return RangeIsInside(range.offset, range.length, size) && (piece == size || range.length <= kLongestKept);
     });
     // A range outside the file is refused there.
-    if (piece == 0 || !is_kept) return file_->ReadMany(ranges);
+    if (piece == 0 || !is_kept) return file_->ReadMany(ranges, enough_requests);
     const std::vector<ByteRange> pieces = PiecesWith(ranges, piece, size);
     ARROW_ASSIGN_OR_RAISE(const auto found, cache_->GetOrLoad(path(), pieces, [&](const auto& absent) {
-      return file_->ReadMany(absent);
+      return file_->ReadMany(absent, kAnyNumber);
     }));
     FileBytes bytes;
     for (const ByteRange& range : ranges) {

@@ -18,42 +18,96 @@ namespace {
 /// What is read of a file whose metadata is not known yet. Index files have a few KiB of metadata, and up to a few
 /// hundred of global buffers.
 constexpr uint64_t kTailSize = uint64_t{64} << 10;
-constexpr uint64_t kRemoteIndexTailSize = uint64_t{1} << 20;
+constexpr uint64_t kRemoteIndexTailSize = uint64_t{2} << 20;
+/// What is read of the beginning of a large remote index file that begins with the centroids.
+constexpr uint64_t kRemoteHeadSize = uint64_t{1} << 20;
+
+bool IsRemoteIndex(const ReadableFile& file) {
+  return file.is_remote() && file.kind() == IoKind::kIndex;
+}
 
 uint64_t TailSize(const ReadableFile& file, uint64_t size) {
-  if (!file.is_remote() || file.kind() != IoKind::kIndex) return std::min(size, kTailSize);
+  if (!IsRemoteIndex(file)) return std::min(size, kTailSize);
   return size <= ReadableFile::kReadWhole ? size : kRemoteIndexTailSize;
 }
 
-/// The end of a file, as far as it is at hand.
-struct FileEnd {
+/// A run of a file's bytes that is in memory.
+struct Stretch {
   uint64_t start = 0;
   std::shared_ptr<arrow::Buffer> bytes;
 
-  bool Has(ByteRange range) const { return bytes != nullptr && range.offset >= start; }
-  /// Requires that it has the range, which lies in the file.
+  uint64_t end() const { return start + static_cast<uint64_t>(bytes->size()); }
+  bool Has(ByteRange range) const { return range.offset >= start && range.end() <= end(); }
+  /// Requires that it has the range.
   arrow::Result<std::shared_ptr<arrow::Buffer>> Cut(ByteRange range) const {
-    return SliceChecked(bytes, range.offset - start, range.length, "the end of a file");
+    return SliceChecked(bytes, range.offset - start, range.length, "a stretch of a file");
   }
 };
 
+/// The stretches of a file that are at hand.
+class AtHand {
+ public:
+  void Add(uint64_t start, std::shared_ptr<arrow::Buffer> bytes) { stretches_.push_back({start, std::move(bytes)}); }
+
+  /// The one that has all of the range, or null.
+  const Stretch* Find(ByteRange range) const {
+    const auto found =
+        std::find_if(stretches_.begin(), stretches_.end(), [&](const Stretch& s) { return s.Has(range); });
+    return found == stretches_.end() ? nullptr : &*found;
+  }
+
+  /// What is left of a range without its start and its end as far as these are at hand.
+  ByteRange Missing(ByteRange range) const {
+    for (const Stretch& one : stretches_) {
+      if (one.start <= range.offset && range.offset < one.end()) {
+        const uint64_t length = std::min(range.end(), one.end()) - range.offset;
+        range = {range.offset + length, range.length - length};
+      }
+      if (one.start < range.end() && range.end() <= one.end()) range.length = one.start - range.offset;
+    }
+    return range;
+  }
+
+  /// All of a range, of which `missing` was not at hand and has been read.
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Complete(ByteRange range, ByteRange missing,
+                                                         std::shared_ptr<arrow::Buffer> bytes) const {
+    if (missing == range) return bytes;
+    arrow::BufferVector parts;
+    const ByteRange before{range.offset, missing.offset - range.offset};
+    const ByteRange behind{missing.end(), range.end() - missing.end()};
+    if (before.length > 0) {
+      ARROW_ASSIGN_OR_RAISE(parts.emplace_back(), Find(before)->Cut(before));
+    }
+    parts.push_back(std::move(bytes));
+    if (behind.length > 0) {
+      ARROW_ASSIGN_OR_RAISE(parts.emplace_back(), Find(behind)->Cut(behind));
+    }
+    return arrow::ConcatenateBuffers(parts);
+  }
+
+ private:
+  std::vector<Stretch> stretches_;
+};
+
 /// Reads what several reads ask for in one go: a buffer for each range, an empty one for no bytes.
+/// With at most `enough_requests`, if that is possible; see ReadableFile::ReadMany.
 arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> Fetch(const std::vector<ByteRange>& wanted,
-                                                                 const FileEnd& end, ReadableFile* file) {
+                                                                 const AtHand& at_hand, ReadableFile* file,
+                                                                 size_t enough_requests) {
   std::vector<std::shared_ptr<arrow::Buffer>> buffers(wanted.size(), std::make_shared<arrow::Buffer>(nullptr, 0));
   std::vector<ByteRange> ranges;
   std::vector<size_t> positions;
   for (size_t i = 0; i < wanted.size(); ++i) {
     if (wanted[i].length == 0) continue;
-    if (end.Has(wanted[i])) {
-      ARROW_ASSIGN_OR_RAISE(buffers[i], end.Cut(wanted[i]));
+    if (const Stretch* stretch = at_hand.Find(wanted[i])) {
+      ARROW_ASSIGN_OR_RAISE(buffers[i], stretch->Cut(wanted[i]));
       continue;
     }
     ranges.push_back(wanted[i]);
     positions.push_back(i);
   }
   if (ranges.empty()) return buffers;
-  ARROW_ASSIGN_OR_RAISE(auto read, file->ReadMany(ranges));
+  ARROW_ASSIGN_OR_RAISE(auto read, file->ReadMany(ranges, enough_requests));
   for (size_t i = 0; i < positions.size(); ++i) buffers[positions[i]] = std::move(read[i]);
   return buffers;
 }
@@ -64,11 +118,29 @@ class FileReader::Impl {
  public:
   explicit Impl(std::shared_ptr<const FileMetadata> metadata) : metadata_(std::move(metadata)) {}
 
-  /// Keeps bytes of the file's end that are at hand anyway, for global buffers and rows.
-  void KeepTail(std::shared_ptr<arrow::Buffer> tail) { tail_ = std::move(tail); }
-  FileEnd end() const {
-    const auto& tail = tail_ != nullptr ? tail_ : metadata_->tail();
-    return {metadata_->file_size() - static_cast<uint64_t>(tail->size()), tail};
+  /// Keeps bytes of the file that are at hand anyway, for global buffers and rows; `only_once` for one read of rows.
+  void Keep(std::shared_ptr<const AtHand> at_hand, bool only_once) {
+    const std::lock_guard lock(mutex_);
+    at_hand_ = std::move(at_hand);
+    only_once_ = only_once;
+  }
+  std::shared_ptr<const AtHand> at_hand(bool for_rows) {
+    const std::lock_guard lock(mutex_);
+    auto kept = at_hand_ == nullptr ? TailOfMetadata() : at_hand_;
+    if (for_rows && only_once_) at_hand_ = nullptr;
+    return kept;
+  }
+
+  /// Global buffers that were read before anybody asked for them.
+  void KeepGlobalBuffer(uint32_t index, std::shared_ptr<arrow::Buffer> bytes) {
+    const std::lock_guard lock(mutex_);
+    global_buffers_[index] = std::move(bytes);
+  }
+  /// Null if there is none; each is handed out once.
+  std::shared_ptr<arrow::Buffer> TakeGlobalBuffer(uint32_t index) {
+    const std::lock_guard lock(mutex_);
+    const auto found = global_buffers_.extract(index);
+    return found.empty() ? nullptr : found.mapped();
   }
 
   arrow::Result<std::shared_ptr<ColumnReader>> Column(const std::string& name) {
@@ -81,10 +153,18 @@ class FileReader::Impl {
   }
 
  private:
+  std::shared_ptr<const AtHand> TailOfMetadata() const {
+    auto at_hand = std::make_shared<AtHand>();
+    at_hand->Add(metadata_->file_size() - static_cast<uint64_t>(metadata_->tail()->size()), metadata_->tail());
+    return at_hand;
+  }
+
   const std::shared_ptr<const FileMetadata> metadata_;
-  std::shared_ptr<arrow::Buffer> tail_;
   std::mutex mutex_;
   // Guarded by mutex_, which no IO is done under.
+  std::shared_ptr<const AtHand> at_hand_;
+  bool only_once_ = false;
+  std::unordered_map<uint32_t, std::shared_ptr<arrow::Buffer>> global_buffers_;
   std::unordered_map<std::string, std::shared_ptr<ColumnReader>> columns_;
 };
 
@@ -142,8 +222,9 @@ class RowRead : public SteppedRead {
   /// What has gone wrong so far.
   const arrow::Status& outcome() const { return outcome_; }
 
-  void Add(const std::string& name, const arrow::Result<std::shared_ptr<ColumnReader>>& column) {
-    if (outcome_.ok()) outcome_ = Start(name, column);
+  /// `guesses` as for ColumnReader::Start.
+  void Add(const std::string& name, const arrow::Result<std::shared_ptr<ColumnReader>>& column, bool guesses) {
+    if (outcome_.ok()) outcome_ = Start(name, column, guesses);
   }
 
   arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override {
@@ -168,8 +249,9 @@ class RowRead : public SteppedRead {
   }
 
  private:
-  arrow::Status Start(const std::string& name, const arrow::Result<std::shared_ptr<ColumnReader>>& column) {
-    auto read = column.ok() ? (*column)->Start(rows_) : column.status();
+  arrow::Status Start(const std::string& name, const arrow::Result<std::shared_ptr<ColumnReader>>& column,
+                      bool guesses) {
+    auto read = column.ok() ? (*column)->Start(rows_, guesses) : column.status();
     if (!read.ok()) return NamedColumnRead::InColumn(metadata_, name, read.status());
     columns_.push_back(std::make_unique<NamedColumnRead>(metadata_, name, *column, *std::move(read)));
     steps_.Add(columns_.back().get());
@@ -184,14 +266,14 @@ class RowRead : public SteppedRead {
 };
 
 /// Takes all steps of all reads that do not fail. The error of fetching bytes is returned.
-arrow::Status RunSteps(const FileEnd& end, ReadableFile* file, std::deque<RowRead>* reads) {
+arrow::Status RunSteps(const AtHand& at_hand, ReadableFile* file, size_t enough_requests, std::deque<RowRead>* reads) {
   SteppedReads steps;
   for (RowRead& read : *reads) steps.Add(&read);
   std::vector<std::shared_ptr<arrow::Buffer>> bytes;
   while (true) {
     ARROW_ASSIGN_OR_RAISE(const auto wanted, steps.Next(bytes));
     if (!wanted) return arrow::Status::OK();
-    ARROW_ASSIGN_OR_RAISE(bytes, Fetch(*wanted, end, file));
+    ARROW_ASSIGN_OR_RAISE(bytes, Fetch(*wanted, at_hand, file, enough_requests));
   }
 }
 
@@ -202,10 +284,14 @@ FileReader::FileReader(std::shared_ptr<const FileMetadata> metadata, std::shared
 
 FileReader::~FileReader() = default;
 
-arrow::Result<std::shared_ptr<FileReader>> FileReader::Open(std::shared_ptr<ReadableFile> file) {
+arrow::Result<std::shared_ptr<FileReader>> FileReader::Open(std::shared_ptr<ReadableFile> file, bool needs_head) {
   ARROW_ASSIGN_OR_RAISE(const uint64_t size, file->Size());
   uint64_t tail_size = TailSize(*file, size);
-  ARROW_ASSIGN_OR_RAISE(auto tail, file->Read({size - tail_size, tail_size}));
+  const bool is_part = IsRemoteIndex(*file) && tail_size < size;
+  std::vector<ByteRange> ranges = {{size - tail_size, tail_size}};
+  if (is_part && needs_head) ranges.push_back({0, kRemoteHeadSize});
+  ARROW_ASSIGN_OR_RAISE(FileBytes ends, file->ReadMany(ranges));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> tail, EnsureAligned(ends.front()));
   while (true) {
     ARROW_ASSIGN_OR_RAISE(const uint64_t required, FileMetadata::RequiredTail(file->path(), size, tail));
     if (required <= tail_size) break;
@@ -215,8 +301,33 @@ arrow::Result<std::shared_ptr<FileReader>> FileReader::Open(std::shared_ptr<Read
   ARROW_ASSIGN_OR_RAISE(auto metadata, FileMetadata::Parse(file->path(), size, tail));
   auto reader = Make(std::move(metadata), std::move(file));
   // Global buffer 0 is the schema, which has been decoded; only others are worth keeping more of the file for.
-  if (reader->metadata_->global_buffers().size() > 1) reader->impl_->KeepTail(std::move(tail));
+  if (reader->metadata_->global_buffers().size() <= 1) return reader;
+  auto at_hand = std::make_shared<AtHand>();
+  at_hand->Add(size - tail_size, std::move(tail));
+  if (ends.size() > 1) at_hand->Add(0, std::move(ends[1]));
+  // A cache has the whole of a small file for the next time.
+  reader->impl_->Keep(std::move(at_hand), /*only_once=*/!is_part);
+  if (is_part) ARROW_RETURN_NOT_OK(reader->ReadGlobalBuffersAhead());
   return reader;
+}
+
+arrow::Status FileReader::ReadGlobalBuffersAhead() {
+  const auto& buffers = metadata_->global_buffers();
+  const auto at_hand = impl_->at_hand(/*for_rows=*/false);
+  std::vector<uint32_t> absent;
+  std::vector<ByteRange> ranges;
+  for (uint32_t i = 1; i < buffers.size(); ++i) {
+    if (at_hand->Find(buffers[i]) != nullptr) continue;
+    absent.push_back(i);
+    ranges.push_back(at_hand->Missing(buffers[i]));
+  }
+  if (absent.empty()) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(FileBytes read, file_->ReadMany(ranges));
+  for (size_t k = 0; k < absent.size(); ++k) {
+    ARROW_ASSIGN_OR_RAISE(read[k], at_hand->Complete(buffers[absent[k]], ranges[k], std::move(read[k])));
+    impl_->KeepGlobalBuffer(absent[k], std::move(read[k]));
+  }
+  return arrow::Status::OK();
 }
 
 std::shared_ptr<FileReader> FileReader::Make(std::shared_ptr<const FileMetadata> metadata,
@@ -230,41 +341,45 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> FileReader::ReadGlobalBuffer(uint3
     return arrow::Status::Invalid("lance file '", metadata_->path(), "': no global buffer ", index, " of ",
                                   buffers.size());
   }
+  if (auto bytes = impl_->TakeGlobalBuffer(index)) return EnsureAligned(std::move(bytes));
   const ByteRange range = buffers[index];
-  const FileEnd end = impl_->end();
-  if (!end.Has(range)) return file_->Read(range);
-  ARROW_ASSIGN_OR_RAISE(auto bytes, end.Cut(range));
+  const auto at_hand = impl_->at_hand(/*for_rows=*/false);
+  const Stretch* stretch = at_hand->Find(range);
+  if (stretch == nullptr) return file_->Read(range);
+  ARROW_ASSIGN_OR_RAISE(auto bytes, stretch->Cut(range));
   // What is made of it may live much longer than the rest.
-  if (2 * bytes->size() >= end.bytes->size()) return bytes;
+  if (2 * bytes->size() >= stretch->bytes->size()) return bytes;
   return bytes->CopySlice(0, bytes->size());
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> FileReader::ReadRows(const std::vector<std::string>& columns,
                                                                         uint64_t start, uint64_t length) {
-  return Read(columns, {{{start, length}}}, nullptr).front();
+  return Read(columns, {{{start, length}}}, nullptr, ReadableFile::kAnyNumber).front();
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> FileReader::ReadRows(const std::vector<std::string>& columns,
                                                                         std::vector<RowRange> rows) {
-  return Read(columns, {std::move(rows)}, nullptr).front();
+  return Read(columns, {std::move(rows)}, nullptr, ReadableFile::kAnyNumber).front();
 }
 
 std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> FileReader::ReadRanges(
-    const std::vector<std::string>& columns, std::span<const RowRange> ranges, arrow::internal::Executor* executor) {
+    const std::vector<std::string>& columns, std::span<const RowRange> ranges, arrow::internal::Executor* executor,
+    size_t enough_requests) {
   std::vector<std::vector<RowRange>> rows;
   for (const RowRange& range : ranges) rows.push_back({range});
-  return Read(columns, rows, executor);
+  return Read(columns, rows, executor, enough_requests);
 }
 
 std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> FileReader::Read(
     const std::vector<std::string>& columns, const std::vector<std::vector<RowRange>>& rows,
-    arrow::internal::Executor* executor) {
+    arrow::internal::Executor* executor, size_t enough_requests) {
   std::deque<RowRead> reads;
   for (const std::vector<RowRange>& ranges : rows) {
     RowRead& read = reads.emplace_back(*metadata_, ranges);
-    for (const std::string& column : columns) read.Add(column, impl_->Column(column));
+    for (const std::string& column : columns) read.Add(column, impl_->Column(column), IsRemoteIndex(*file_));
   }
-  const arrow::Status fetched = RunSteps(impl_->end(), file_.get(), &reads);
+  const auto at_hand = impl_->at_hand(/*for_rows=*/true);
+  const arrow::Status fetched = RunSteps(*at_hand, file_.get(), enough_requests, &reads);
   std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> results(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     if (!reads[i].outcome().ok()) results[i] = reads[i].outcome();
@@ -272,7 +387,7 @@ std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> FileReader::Read
   if (!fetched.ok() && rows.size() > 1) {
     // Which of them it was is found out one by one.
     for (size_t i = 0; i < rows.size(); ++i) {
-      if (reads[i].outcome().ok()) results[i] = Read(columns, {rows[i]}, nullptr).front();
+      if (reads[i].outcome().ok()) results[i] = Read(columns, {rows[i]}, nullptr, enough_requests).front();
     }
     return results;
   }

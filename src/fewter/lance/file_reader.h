@@ -29,8 +29,11 @@ namespace fewter::lance {
 class FileReader {
  public:
   /// Reads the file's tail (one request, or two if its metadata is larger than the tail). Of a remote index file more
-  /// is read, so that its global buffers come with it; of one of at most ReadableFile::kReadWhole all.
-  static arrow::Result<std::shared_ptr<FileReader>> Open(std::shared_ptr<ReadableFile> file);
+  /// is read, so that its global buffers come with it; of one of at most ReadableFile::kReadWhole all. Those of a
+  /// larger one that did not come are read in one more round. With `needs_head` the first MiB of it is read side by
+  /// side with the tail, for files that begin with a global buffer. What has been read serves reads of rows, too; of a
+  /// small file only the first.
+  static arrow::Result<std::shared_ptr<FileReader>> Open(std::shared_ptr<ReadableFile> file, bool needs_head = false);
 
   /// Makes a reader from metadata read earlier. No IO, and no error: the metadata has been checked.
   static std::shared_ptr<FileReader> Make(std::shared_ptr<const FileMetadata> metadata,
@@ -56,12 +59,13 @@ class FileReader {
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(const std::vector<std::string>& columns,
                                                               std::vector<RowRange> rows);
 
-  /// The same, but each range with a result of its own: all their bytes are fetched together, in
-  /// rounds of requests that go side by side: at most two, but for text and lists in files of version 2.0. `executor`
-  /// decodes them side by side; null for this thread alone.
-  std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> ReadRanges(const std::vector<std::string>& columns,
-                                                                             std::span<const RowRange> ranges,
-                                                                             arrow::internal::Executor* executor);
+  /// The same, but each range with a result of its own: all their bytes are fetched together, in rounds of requests
+  /// that go side by side: at most two, but for text and lists in files of version 2.0; of a remote index file mostly
+  /// one. `executor` decodes them side by side; null for this thread alone. `enough_requests` as for
+  /// ReadableFile::ReadMany.
+  std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> ReadRanges(
+      const std::vector<std::string>& columns, std::span<const RowRange> ranges, arrow::internal::Executor* executor,
+      size_t enough_requests = ReadableFile::kAnyNumber);
 
  private:
   class Impl;
@@ -70,7 +74,11 @@ class FileReader {
   /// A result for each element of `rows`, whose ranges come one after the other in it.
   std::vector<arrow::Result<std::shared_ptr<arrow::RecordBatch>>> Read(const std::vector<std::string>& columns,
                                                                        const std::vector<std::vector<RowRange>>& rows,
-                                                                       arrow::internal::Executor* executor);
+                                                                       arrow::internal::Executor* executor,
+                                                                       size_t enough_requests);
+
+  /// Reads the global buffers that are not at hand.
+  arrow::Status ReadGlobalBuffersAhead();
 
   std::shared_ptr<const FileMetadata> metadata_;
   std::shared_ptr<ReadableFile> file_;

@@ -11,6 +11,7 @@
 #include <arrow/io/file.h>
 
 #include "fewter/lance/in_memory_file_internal.h"
+#include "fewter/lance/proto/file.pb.h"
 
 // What pylance wrote (tests/make_lance_file_fixtures.py), cut short, with bits flipped, or read by many threads.
 
@@ -109,6 +110,34 @@ TEST(FileReaderTest, GlobalBuffersComeFromTheTailIfTheyCan) {
   EXPECT_TRUE(again->ReadGlobalBuffer(1).ValueOrDie()->Equals(*buffer));
   EXPECT_EQ(file->reads(), 3u);
   EXPECT_TRUE(reader->ReadGlobalBuffer(99).status().IsInvalid());
+}
+
+/// A file without columns that begins with a global buffer.
+std::shared_ptr<arrow::Buffer> FileThatBeginsWith(const std::string& buffer) {
+  std::string file = buffer;
+  const auto number = [&file](auto value) { file.append(reinterpret_cast<const char*>(&value), sizeof(value)); };
+  const std::string schema = pb::FileDescriptor().SerializeAsString();
+  const uint64_t table = file.size();
+  for (const uint64_t value : {table, uint64_t{schema.size()}, uint64_t{0}, uint64_t{buffer.size()}}) number(value);
+  for (int i = 0; i < 3; ++i) number(table);
+  for (const uint32_t value : {2U, 0U}) number(value);
+  for (const uint16_t value : {uint16_t{2}, uint16_t{2}}) number(value);
+  return arrow::Buffer::FromString(file + "LANC");
+}
+
+TEST(FileReaderTest, OfALargeRemoteIndexNothingIsReadTwice) {
+  std::string buffer(9 << 20, '\0');
+  for (size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<char>(i * 2654435761U >> 24);
+  const auto bytes = FileThatBeginsWith(buffer);
+  for (const bool needs_head : {false, true}) {
+    const auto file = std::make_shared<InMemoryFile>("index", bytes, /*is_remote_index=*/true);
+    const auto reader = FileReader::Open(file, needs_head).ValueOrDie();
+    // Its ends, and what is between them.
+    EXPECT_EQ(file->reads(), 2u);
+    EXPECT_EQ(file->bytes_read(), static_cast<uint64_t>(bytes->size()));
+    EXPECT_EQ(std::string_view(*reader->ReadGlobalBuffer(1).ValueOrDie()), buffer);
+    EXPECT_EQ(file->reads(), 2u);
+  }
 }
 
 }  // namespace

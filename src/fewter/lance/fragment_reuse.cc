@@ -232,7 +232,7 @@ arrow::Result<std::shared_ptr<const FragmentReuse>> ReadFragmentReuse(const Obje
   const MessageLocation& location = index.details;
   std::shared_ptr<arrow::Buffer> message = arrow::Buffer::FromString(location.inline_bytes);
   if (!location.path.empty()) {
-    auto file = store.OpenFile(location.path, 0, IoKind::kIndex);
+    auto file = store.OpenFile(location.path, location.KnownSize(), IoKind::kIndex);
     ARROW_ASSIGN_OR_RAISE(message, file->Read(location.range));
   }
   auto reuse = FragmentReuse::Parse(std::move(message));

@@ -17,11 +17,13 @@ namespace fewter::lance {
 /// as one that shares its request with others may.
 class InMemoryFile : public ReadableFile {
  public:
-  InMemoryFile(std::string path, std::shared_ptr<arrow::Buffer> bytes)
-      : path_(std::move(path)), bytes_(std::move(bytes)) {}
+  /// One that is a remote index is read with few requests rather than with few bytes.
+  InMemoryFile(std::string path, std::shared_ptr<arrow::Buffer> bytes, bool is_remote_index = false)
+      : path_(std::move(path)), bytes_(std::move(bytes)), is_remote_index_(is_remote_index) {}
 
   const std::string& path() const override { return path_; }
-  IoKind kind() const override { return IoKind::kData; }
+  IoKind kind() const override { return is_remote_index_ ? IoKind::kIndex : IoKind::kData; }
+  bool is_remote() const override { return is_remote_index_; }
   arrow::Result<uint64_t> Size() override { return static_cast<uint64_t>(bytes_->size()); }
 
   arrow::Result<std::shared_ptr<arrow::Buffer>> Read(ByteRange range) override {
@@ -29,9 +31,10 @@ class InMemoryFile : public ReadableFile {
     return Copy(range, 0);
   }
 
-  arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> ReadMany(const std::vector<ByteRange>& ranges) override {
+  using ReadableFile::ReadMany;
+  arrow::Result<FileBytes> ReadMany(const std::vector<ByteRange>& ranges, size_t /*enough_requests*/) override {
     ++reads_;
-    std::vector<std::shared_ptr<arrow::Buffer>> buffers;
+    FileBytes buffers;
     for (const ByteRange& range : ranges) {
       ARROW_ASSIGN_OR_RAISE(auto buffer, Copy(range, buffers.size() % 2));
       buffers.push_back(std::move(buffer));
@@ -41,9 +44,11 @@ class InMemoryFile : public ReadableFile {
 
   /// Calls of Read and ReadMany so far.
   uint64_t reads() const { return reads_; }
+  uint64_t bytes_read() const { return bytes_read_; }
 
  private:
-  arrow::Result<std::shared_ptr<arrow::Buffer>> Copy(ByteRange range, size_t shift) const {
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Copy(ByteRange range, size_t shift) {
+    bytes_read_ += range.length;
     if (!RangeIsInside(range.offset, range.length, static_cast<uint64_t>(bytes_->size()))) {
       return arrow::Status::IOError("'", path_, "' has ", bytes_->size(), " bytes, not ", range.offset, " + ",
                                     range.length);
@@ -55,7 +60,9 @@ class InMemoryFile : public ReadableFile {
 
   const std::string path_;
   const std::shared_ptr<arrow::Buffer> bytes_;
+  const bool is_remote_index_;
   std::atomic<uint64_t> reads_ = 0;
+  std::atomic<uint64_t> bytes_read_ = 0;
 };
 
 }  // namespace fewter::lance

@@ -53,6 +53,12 @@ struct MessageLocation {
   /// Relative to the dataset's root; empty if the message is inline.
   std::string path;
   ByteRange range;
+
+  /// As long as the file has to be taken for, so that nobody needs to ask how long it is; 0 if that is not known, since
+  /// the message does not begin it or is a large one.
+  uint64_t KnownSize() const {
+    return range.offset == 0 && range.length <= ReadableFile::kReadWhole ? range.length : 0;
+  }
 };
 
 /// A horizontal slice of the table. A row's address is `id << 32 | offset`, offsets counting deleted rows too, so both

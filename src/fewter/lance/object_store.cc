@@ -12,6 +12,7 @@
 #include <arrow/util/io_util.h>
 
 #include "fewter/lance/io_pool.h"
+#include "fewter/lance/store_name_internal.h"
 #include "fewter/lance/stored_file_internal.h"
 #include "fewter/util/side_by_side.h"
 
@@ -30,26 +31,6 @@ std::string NormalLocalPath(const std::string& path) {
   auto normal = error ? absolute : std::filesystem::weakly_canonical(absolute, error);
   if (error) normal = std::filesystem::absolute(path, error).lexically_normal();
   return WithoutTrailingSlashes(error ? path : normal.string());
-}
-
-/// Of a file system's URI only the scheme. Arrow writes user and password into it without escaping them, so where they
-/// end cannot be told if they hold a '/', and nothing near them is kept.
-std::string MakeName(const arrow::fs::FileSystem& fs, const std::string& root) {
-  if (fs.type_name() == "local") return root;
-  const std::string uri = fs.MakeUri("/" + root).ValueOr("");
-  const size_t scheme_end = uri.find("://");
-  return (scheme_end == std::string::npos ? fs.type_name() : uri.substr(0, scheme_end)) + "://" + root;
-}
-
-/// What a file system's URI says of the server, with '?' before it; nothing of the store's own.
-std::string ServerOf(const arrow::fs::FileSystem& fs, const std::string& root) {
-  static constexpr std::string_view kServer = "endpoint_override=";
-  if (fs.type_name() == "local") return "";
-  const std::string uri = fs.MakeUri("/" + root).ValueOr("");
-  const size_t server = uri.rfind(kServer);
-  if (server == std::string::npos) return "";
-  const std::string value = uri.substr(server, uri.find('&', server) - server);
-  return value.size() > kServer.size() ? "?" + value : "";
 }
 
 bool IsUri(const std::string& location) {
@@ -101,8 +82,8 @@ std::shared_ptr<ObjectStore> ObjectStore::Make(std::shared_ptr<arrow::fs::FileSy
 ObjectStore::ObjectStore(std::shared_ptr<const StoreAccess> access, std::string root)
     : access_(std::move(access)),
       root_(std::move(root)),
-      name_(MakeName(*access_->fs, root_)),
-      identity_(name_ + ServerOf(*access_->fs, root_)) {}
+      name_(NameOfStore(*access_->fs, root_)),
+      identity_(name_ + ServerOfStore(*access_->fs, root_)) {}
 
 std::shared_ptr<ObjectStore> ObjectStore::WithByteCache(std::shared_ptr<ByteCache> cache) const {
   std::shared_ptr<ObjectStore> store(new ObjectStore(*this));

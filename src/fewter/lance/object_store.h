@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,7 +59,12 @@ class ReadableFile {
   /// the store's IO threads. May be called from such a thread. The result has one buffer a range, in the order given;
   /// buffers of one request share its memory, so they need not be 64-byte aligned. Errors as Read; then there is no
   /// result at all.
-  virtual arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> ReadMany(const std::vector<ByteRange>& ranges) = 0;
+  ///
+  /// Of a remote file that takes more requests than `enough_requests`, wider gaps are read over too, the smallest
+  /// first, up to kWidestRemoteGap.
+  virtual arrow::Result<FileBytes> ReadMany(const std::vector<ByteRange>& ranges, size_t enough_requests) = 0;
+  arrow::Result<FileBytes> ReadMany(const std::vector<ByteRange>& ranges) { return ReadMany(ranges, kAnyNumber); }
+  static constexpr size_t kAnyNumber = std::numeric_limits<size_t>::max();
 
   /// The whole of a small file. If its size is unknown, and asking for it would be a request, `at_most` bytes are asked
   /// for instead: a store sends those that there are. Which are they is not always said, so `is_whole` must tell a
@@ -70,6 +77,8 @@ class ReadableFile {
   static constexpr uint64_t kCoalesceGap = 16384;
   /// From a remote store they cost less by far: 256 KiB take as long as a tenth of a round trip.
   static constexpr uint64_t kRemoteCoalesceGap = 256 << 10;
+  /// What a request can be saved for: a MiB takes half a round trip.
+  static constexpr uint64_t kWidestRemoteGap = 1 << 20;
   static constexpr uint64_t kLongestJoined = 8 << 20;
   /// Remote files of an index or a version up to this size are read whole: one request instead of several dependent
   /// ones.
@@ -108,8 +117,8 @@ class ObjectStore {
   /// local folders, otherwise a URI of scheme and path alone.
   const std::string& name() const { return name_; }
   /// A string that is the same for every way to write the same folder; part of cache keys. The name and, of a server
-  /// that is not the store's own, the server. Two file systems of one type that have no URIs (those written in Python,
-  /// say) are told apart by their type's name alone.
+  /// that is not the store's own, the server; of Azure the account, too. Two file systems of one type that have no URIs
+  /// (those written in Python, say) are told apart by their type's name alone.
   const std::string& identity() const { return identity_; }
   const std::shared_ptr<IoCounter>& counter() const;
   bool is_remote() const;

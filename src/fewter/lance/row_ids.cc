@@ -147,7 +147,7 @@ arrow::Result<std::vector<uint64_t>> ReadAndParse(const ObjectStore& store, cons
   if (!fragment.row_ids) return arrow::Status::Invalid("it has no stable row ids");
   const MessageLocation& location = *fragment.row_ids;
   if (location.path.empty()) return ParseRowIdSequence(location.inline_bytes, fragment.physical_rows);
-  auto file = store.OpenFile(location.path, 0, IoKind::kManifest);
+  auto file = store.OpenFile(location.path, location.KnownSize(), IoKind::kManifest);
   ARROW_ASSIGN_OR_RAISE(auto bytes, file->Read(location.range));
   return ParseRowIdSequence(std::string_view(*bytes), fragment.physical_rows);
 }

@@ -8,7 +8,9 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <initializer_list>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -38,9 +40,11 @@ using std::string_view_literals::operator""sv;
 constexpr std::string_view kIgnored[] = {"allow_http",
                                          "allow_invalid_certificates",
                                          "bucket",
+                                         "bucket_name",
                                          "checksum_algorithm",
                                          "conditional_put",
                                          "connect_timeout",
+                                         "container_name",
                                          "copy_if_not_exists",
                                          "disable_tagging",
                                          "download_retry_count",
@@ -56,19 +60,21 @@ constexpr std::string_view kIgnored[] = {"allow_http",
 /// The options of one store, taken one after another; what nobody has taken at the end is not known.
 class Options {
  public:
-  /// `prefix` may stand before every name.
-  Options(const StorageOptions& options, std::string_view prefix) {
+  /// One of the prefixes, the longest that fits first, may stand before every name.
+  Options(const StorageOptions& options, std::initializer_list<std::string_view> prefixes) {
     for (const auto& [name, value] : options) {
-      const std::string lower = Named(name, prefix);
+      const std::string lower = Named(name, prefixes);
       if (!lower.starts_with("lance_")) values_[lower] = value;
     }
     for (const std::string_view name : kIgnored) values_.erase(std::string(name));
   }
 
   /// A name as it is looked for.
-  static std::string Named(std::string name, std::string_view prefix) {
+  static std::string Named(std::string name, std::initializer_list<std::string_view> prefixes) {
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (name.starts_with(prefix)) name.erase(0, prefix.size());
+    for (const std::string_view prefix : prefixes) {
+      if (name.starts_with(prefix)) return name.substr(prefix.size());
+    }
     return name;
   }
 
@@ -205,11 +211,11 @@ class UriParameters {
 
 /// Puts what a profile has in the place of options that are not given.
 arrow::Status AddProfile(StorageOptions* options) {
-  Options names(*options, "aws_");
+  Options names(*options, {"aws_"});
   const auto profile = names.Take({"profile"});
   if (!profile) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(const AwsProfile found, ReadAwsProfile(*profile));
-  std::erase_if(*options, [](const auto& option) { return Options::Named(option.first, "aws_") == "profile"; });
+  std::erase_if(*options, [](const auto& option) { return Options::Named(option.first, {"aws_"}) == "profile"; });
   if (!names.Take({"access_key_id"})) {
     options->emplace("access_key_id", found.access_key_id);
     options->emplace("secret_access_key", found.secret_access_key);
@@ -258,7 +264,7 @@ arrow::Status AddKeys(Options* options, arrow::fs::FileSystemFactoryOptions* key
 
 arrow::Result<OpenedFileSystem> OpenS3(const std::string& uri, StorageOptions storage_options) {
   ARROW_RETURN_NOT_OK(AddProfile(&storage_options));
-  Options options(storage_options, "aws_");
+  Options options(storage_options, {"aws_"});
   OpenedFileSystem opened;
   ARROW_ASSIGN_OR_RAISE(opened.retry, TakeRetryPolicy(&options));
   UriParameters parameters(uri);
@@ -288,16 +294,46 @@ arrow::Result<OpenedFileSystem> OpenS3(const std::string& uri, StorageOptions st
 
 // ---- Google ----
 
+#ifdef ARROW_GCS
+/// The text of a file of credentials, which messages name but do not repeat.
+arrow::Result<std::string> ReadCredentials(const std::string& path) {
+  std::ifstream file(path);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (file.good() && !text.empty()) return text;
+  return ArgumentError("storage option 'service_account': ", path, " cannot be read");
+}
+
+/// If no option says anything, the usual chain is asked.
+arrow::Status SetCredentials(Options* options, arrow::fs::GcsOptions* gcs) {
+  auto key = options->Take({"service_account_key"});
+  const auto path = options->Take({"service_account", "service_account_path", "application_credentials"});
+  const auto token = options->Take({"storage_token", "token"});
+  ARROW_ASSIGN_OR_RAISE(const auto unsigned_requests, options->TakeFlag({"skip_signature", "anonymous"}));
+  if (unsigned_requests.value_or(false)) {
+    gcs->credentials = arrow::fs::GcsOptions::Anonymous().credentials;
+    return arrow::Status::OK();
+  }
+  if (token) {
+    // Until when it is good only the store knows.
+    constexpr auto kUnknown = arrow::fs::TimePoint::max();
+    gcs->credentials = arrow::fs::GcsOptions::FromAccessToken(*token, kUnknown).credentials;
+    return arrow::Status::OK();
+  }
+  if (!key && path) {
+    ARROW_ASSIGN_OR_RAISE(key, ReadCredentials(*path));
+  }
+  if (key) gcs->credentials = arrow::fs::GcsOptions::FromServiceAccountCredentials(*key).credentials;
+  return arrow::Status::OK();
+}
+#endif
+
 arrow::Result<OpenedFileSystem> OpenGoogle(const std::string& uri, const StorageOptions& storage_options) {
 #ifdef ARROW_GCS
-  Options options(storage_options, "google_");
+  Options options(storage_options, {"google_"});
   OpenedFileSystem opened;
   ARROW_ASSIGN_OR_RAISE(opened.retry, TakeRetryPolicy(&options));
   ARROW_ASSIGN_OR_RAISE(auto gcs, arrow::fs::GcsOptions::FromUri(uri, &opened.root));
-  const auto key = options.Take({"service_account_key"});
-  ARROW_ASSIGN_OR_RAISE(const auto unsigned_requests, options.TakeFlag({"skip_signature", "anonymous"}));
-  if (key) gcs.credentials = arrow::fs::GcsOptions::FromServiceAccountCredentials(*key).credentials;
-  if (unsigned_requests.value_or(false)) gcs.credentials = arrow::fs::GcsOptions::Anonymous().credentials;
+  ARROW_RETURN_NOT_OK(SetCredentials(&options, &gcs));
   if (auto endpoint = options.Take({"base_url", "endpoint"})) {
     const size_t scheme_end = endpoint->find("://");
     if (scheme_end != std::string::npos) {
@@ -319,31 +355,85 @@ arrow::Result<OpenedFileSystem> OpenGoogle(const std::string& uri, const Storage
 
 // ---- Azure ----
 
+#ifdef ARROW_AZURE
+/// The account, key and place of Azurite, Microsoft's emulator, as its manual has them.
+constexpr char kEmulatorAccount[] = "devstoreaccount1";
+constexpr char kEmulatorKey[] =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+constexpr char kEmulatorEndpoint[] = "http://127.0.0.1:10000";
+
+/// "https://account.blob.core.windows.net", or "http://host:port/account" as emulators have it.
+arrow::Status SetEndpoint(std::string endpoint, arrow::fs::AzureOptions* azure) {
+  const size_t scheme_end = endpoint.find("://");
+  if (scheme_end != std::string::npos) {
+    azure->blob_storage_scheme = azure->dfs_storage_scheme = endpoint.substr(0, scheme_end);
+    endpoint.erase(0, scheme_end + 3);
+  }
+  while (endpoint.ends_with('/')) endpoint.pop_back();
+  const std::string in_path = "/" + azure->account_name;
+  const std::string in_host = azure->account_name + ".";
+  if (endpoint.ends_with(in_path)) {
+    endpoint.resize(endpoint.size() - in_path.size());
+  } else if (endpoint.starts_with(in_host)) {
+    endpoint.erase(0, in_host.size() - 1);
+  }
+  if (endpoint.empty() || endpoint.find_first_of("/?#@") != std::string::npos) {
+    return ArgumentError(
+        "storage option 'endpoint' is not a server, as in https://ACCOUNT.blob.core.windows.net or "
+        "http://127.0.0.1:10000/ACCOUNT");
+  }
+  azure->blob_storage_authority = azure->dfs_storage_authority = endpoint;
+  static constexpr std::string_view kBlob = ".blob.";
+  if (endpoint.starts_with(kBlob)) azure->dfs_storage_authority = ".dfs." + endpoint.substr(kBlob.size());
+  return arrow::Status::OK();
+}
+
+/// If no option says anything, the usual chain is asked.
+arrow::Status SetCredentials(Options* options, bool is_emulator, arrow::fs::AzureOptions* azure) {
+  auto key = options->Take({"account_key", "access_key", "master_key"});
+  const auto sas = options->Take({"sas_token", "sas_key"});
+  const auto client = options->Take({"client_id"});
+  const auto secret = options->Take({"client_secret"});
+  const auto tenant = options->Take({"tenant_id", "authority_id"});
+  ARROW_ASSIGN_OR_RAISE(const auto unsigned_requests, options->TakeFlag({"skip_signature", "anonymous"}));
+  ARROW_ASSIGN_OR_RAISE(const auto asks_cli, options->TakeFlag({"use_azure_cli"}));
+  if (!key) key = FromEnvironment({"AZURE_STORAGE_ACCOUNT_KEY"});
+  if (!key && is_emulator) key = kEmulatorKey;
+  if (unsigned_requests.value_or(false)) return azure->ConfigureAnonymousCredential();
+  if (sas) return azure->ConfigureSASCredential(*sas);
+  if (secret.has_value() != tenant.has_value() || (secret && !client)) {
+    return ArgumentError("storage options: client_id, client_secret and tenant_id go together");
+  }
+  if (secret) return azure->ConfigureClientSecretCredential(*tenant, *client, *secret);
+  if (client) return azure->ConfigureManagedIdentityCredential(*client);
+  if (asks_cli.value_or(false)) return azure->ConfigureCLICredential();
+  if (key) return azure->ConfigureAccountKeyCredential(*key);
+  return arrow::Status::OK();
+}
+#endif
+
 /// az://container/path as Arrow writes it, with the account's name.
 arrow::Result<OpenedFileSystem> OpenAzure(const std::string& uri, const StorageOptions& storage_options) {
 #ifdef ARROW_AZURE
-  Options options(storage_options, "azure_storage_");
+  Options options(storage_options, {"azure_storage_", "azure_"});
   OpenedFileSystem opened;
   ARROW_ASSIGN_OR_RAISE(opened.retry, TakeRetryPolicy(&options));
+  ARROW_ASSIGN_OR_RAISE(const auto emulated, options.TakeFlag({"use_emulator"}));
+  const bool is_emulator = emulated.value_or(false);
   const std::string rest = uri.substr(uri.find("://") + 3);
   auto account = options.Take({"account_name"});
   if (!account) account = FromEnvironment({"AZURE_STORAGE_ACCOUNT_NAME"});
+  if (!account && is_emulator) account = kEmulatorAccount;
   const bool names_account = rest.substr(0, rest.find('/')).find_first_of("@.") != std::string::npos;
   if (!account && !names_account) return ArgumentError("az:// needs the storage option account_name");
   ARROW_ASSIGN_OR_RAISE(auto azure, arrow::fs::AzureOptions::FromUri(
                                         "abfs://" + (names_account ? "" : *account + "@") + rest, &opened.root));
-  auto key = options.Take({"account_key", "access_key", "master_key"});
-  if (!key) key = FromEnvironment({"AZURE_STORAGE_ACCOUNT_KEY"});
-  const auto sas = options.Take({"sas_token", "sas_key"});
-  ARROW_ASSIGN_OR_RAISE(const auto unsigned_requests, options.TakeFlag({"skip_signature", "anonymous"}));
+  auto endpoint = options.Take({"endpoint"});
+  if (!endpoint) endpoint = FromEnvironment({"AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"});
+  if (!endpoint && is_emulator) endpoint = FromEnvironment({"AZURITE_BLOB_STORAGE_URL"}).value_or(kEmulatorEndpoint);
+  if (endpoint) ARROW_RETURN_NOT_OK(SetEndpoint(*endpoint, &azure));
+  ARROW_RETURN_NOT_OK(SetCredentials(&options, is_emulator, &azure));
   ARROW_RETURN_NOT_OK(options.CheckAllTaken("az"));
-  if (unsigned_requests.value_or(false)) {
-    ARROW_RETURN_NOT_OK(azure.ConfigureAnonymousCredential());
-  } else if (sas) {
-    ARROW_RETURN_NOT_OK(azure.ConfigureSASCredential(*sas));
-  } else if (key) {
-    ARROW_RETURN_NOT_OK(azure.ConfigureAccountKeyCredential(*key));
-  }
   ARROW_ASSIGN_OR_RAISE(opened.fs, arrow::fs::AzureFileSystem::Make(azure));
   return opened;
 #else

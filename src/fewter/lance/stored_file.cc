@@ -4,13 +4,13 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
-#include <numeric>
 #include <random>
 #include <utility>
 
 #include <arrow/io/file.h>
 #include <arrow/util/io_util.h>
 
+#include "fewter/lance/coalesce_internal.h"
 #include "fewter/lance/stored_file_internal.h"
 #include "fewter/util/bytes.h"
 #include "fewter/util/side_by_side.h"
@@ -21,33 +21,6 @@ namespace {
 
 /// What Arrow's file systems can hold; larger offsets would turn negative.
 constexpr uint64_t kMaxFileSize = std::numeric_limits<int64_t>::max();
-
-/// Ranges that are fetched as one request, and which of the caller's ranges they contain.
-struct Request {
-  ByteRange range;
-  std::vector<size_t> members;
-};
-
-/// Requires that the ranges are inside the file, so that their ends do not overflow. Empty ranges need no request.
-std::vector<Request> Coalesce(const std::vector<ByteRange>& ranges, uint64_t gap) {
-  std::vector<size_t> order(ranges.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return ranges[a].offset < ranges[b].offset; });
-  std::vector<Request> requests;
-  for (size_t index : order) {
-    const ByteRange& range = ranges[index];
-    if (range.length == 0) continue;
-    const bool joins = !requests.empty() && range.offset <= requests.back().range.end() + gap &&
-                       // What overlaps is read once, however long it gets.
-                       (range.offset < requests.back().range.end() ||
-                        range.end() - requests.back().range.offset <= ReadableFile::kLongestJoined);
-    if (!joins) requests.push_back({range, {}});
-    ByteRange& last = requests.back().range;
-    last.length = std::max(last.end(), range.end()) - last.offset;
-    requests.back().members.push_back(index);
-  }
-  return requests;
-}
 
 void Describe(const IoEvent& event, TracedSpan* span) {
   span->Set("fewter.request.what", std::string(event.what));
@@ -136,10 +109,13 @@ class StoredFile final : public ReadableFile {
     return Fetch(handle.get(), range);
   }
 
-  arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> ReadMany(const std::vector<ByteRange>& ranges) override {
+  arrow::Result<FileBytes> ReadMany(const std::vector<ByteRange>& ranges, size_t enough_requests) override {
     ARROW_ASSIGN_OR_RAISE(auto handle, Open());
     for (const ByteRange& range : ranges) RETURN_NOT_OK(CheckInside(range));
-    const std::vector<Request> requests = Coalesce(ranges, is_remote() ? kRemoteCoalesceGap : kCoalesceGap);
+    const std::vector<RangeRequest> requests = Coalesce(ranges, {.gap = is_remote() ? kRemoteCoalesceGap : kCoalesceGap,
+                                                                 .enough = enough_requests,
+                                                                 .widest_gap = is_remote() ? kWidestRemoteGap : 0,
+                                                                 .longest = kLongestJoined});
     std::vector<arrow::Result<std::shared_ptr<arrow::Buffer>>> fetched(requests.size());
     ARROW_ASSIGN_OR_RAISE(const size_t at_hand, FetchAtHand(handle.get(), requests, &fetched));
     RunSideBySide(access_->executor, requests.size() - at_hand,
@@ -172,17 +148,22 @@ class StoredFile final : public ReadableFile {
     return std::shared_ptr<arrow::Buffer>(std::move(none));
   }
 
-  static arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> SliceRequests(
-      const std::vector<ByteRange>& ranges, const std::vector<Request>& requests,
+  static arrow::Result<FileBytes> SliceRequests(
+      const std::vector<ByteRange>& ranges, const std::vector<RangeRequest>& requests,
       const std::vector<arrow::Result<std::shared_ptr<arrow::Buffer>>>& fetched) {
     ARROW_ASSIGN_OR_RAISE(auto none, NoBytes());
-    std::vector<std::shared_ptr<arrow::Buffer>> slices(ranges.size(), none);
+    FileBytes slices(ranges.size(), none);
     for (size_t i = 0; i < requests.size(); ++i) {
-      ARROW_ASSIGN_OR_RAISE(auto bytes, fetched[i]);
-      for (size_t member : requests[i].members) {
-        const ByteRange& range = ranges[member];
-        slices[member] = arrow::SliceBuffer(bytes, static_cast<int64_t>(range.offset - requests[i].range.offset),
-                                            static_cast<int64_t>(range.length));
+      ARROW_ASSIGN_OR_RAISE(const auto bytes, fetched[i]);
+      uint64_t wanted = 0;
+      for (const size_t member : requests[i].members) wanted += ranges[member].length;
+      for (const size_t member : requests[i].members) {
+        const auto offset = static_cast<int64_t>(ranges[member].offset - requests[i].range.offset);
+        const auto length = static_cast<int64_t>(ranges[member].length);
+        slices[member] = arrow::SliceBuffer(bytes, offset, length);
+        // What is kept must not keep gaps that are larger than itself.
+        if (wanted >= requests[i].range.length / 2) continue;
+        ARROW_ASSIGN_OR_RAISE(slices[member], bytes->CopySlice(offset, length));
       }
     }
     return slices;
@@ -190,13 +171,13 @@ class StoredFile final : public ReadableFile {
 
   /// Answers the first requests, as many as the operating system has the bytes of in memory: copying these takes less
   /// time than waking a thread. Returns how many.
-  arrow::Result<size_t> FetchAtHand(arrow::io::RandomAccessFile* handle, const std::vector<Request>& requests,
+  arrow::Result<size_t> FetchAtHand(arrow::io::RandomAccessFile* handle, const std::vector<RangeRequest>& requests,
                                     std::vector<arrow::Result<std::shared_ptr<arrow::Buffer>>>* fetched) const {
     const auto* file = is_remote() ? nullptr : dynamic_cast<const arrow::io::ReadableFile*>(handle);
     if (file == nullptr) return 0;
     std::vector<IoEvent> answered;
     const auto begin = IoEvent::Clock::now();
-    for (const Request& request : requests) {
+    for (const RangeRequest& request : requests) {
       const auto [offset, length] = request.range;
       ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bytes, arrow::AllocateBuffer(static_cast<int64_t>(length)));
       if (!ReadWithoutWaiting(file->file_descriptor(), request.range, bytes->mutable_data())) break;
@@ -231,22 +212,26 @@ class StoredFile final : public ReadableFile {
     if (size_ > kMaxFileSize) {
       return arrow::Status::Invalid(names_.in_full, ": no file is as long as it is said to be, ", size_, " bytes");
     }
-    ARROW_ASSIGN_OR_RAISE(handle_, OpenAs(size_));
+    ARROW_ASSIGN_OR_RAISE(auto opened, OpenAs(size_));
+    ARROW_RETURN_NOT_OK(CheckSize(opened.get(), size_));
+    handle_ = std::move(opened);
     return handle_;
   }
 
-  /// An object store believes the size.
+  /// An object store believes the size, unless it is one that asks nevertheless.
   arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenAs(uint64_t size) const {
     arrow::fs::FileInfo info(names_.in_file_system, arrow::fs::FileType::File);
     info.set_size(static_cast<int64_t>(size));
     auto opened = access_->fs->OpenInputFile(info);
     if (!opened.ok()) return Explain(opened.status());
-    // Free: a local file looks at its handle, an object store repeats the size that it was given.
-    ARROW_ASSIGN_OR_RAISE(const int64_t actual, (*opened)->GetSize());
-    if (static_cast<uint64_t>(actual) < size) {
-      return arrow::Status::Invalid(names_.in_full, ": is cut off, it should have ", size, " bytes and has ", actual);
-    }
     return opened;
+  }
+
+  /// Free: a local file looks at its handle, an object store repeats the size that it was given or has asked for.
+  arrow::Status CheckSize(arrow::io::RandomAccessFile* handle, uint64_t size) const {
+    ARROW_ASSIGN_OR_RAISE(const int64_t actual, handle->GetSize());
+    if (static_cast<uint64_t>(actual) >= size) return arrow::Status::OK();
+    return arrow::Status::Invalid(names_.in_full, ": is cut off, it should have ", size, " bytes and has ", actual);
   }
 
   /// Requires that Open has succeeded, after which size_ does not change.
@@ -267,8 +252,10 @@ class StoredFile final : public ReadableFile {
 
   /// Memory for `at_most` bytes, and how many of them came.
   arrow::Result<std::pair<std::shared_ptr<arrow::Buffer>, int64_t>> FetchUpTo(uint64_t at_most) const {
-    const auto most = static_cast<int64_t>(std::min(at_most, kReadWhole));
+    auto most = static_cast<int64_t>(std::min(at_most, kReadWhole));
     ARROW_ASSIGN_OR_RAISE(auto handle, OpenAs(static_cast<uint64_t>(most)));
+    ARROW_ASSIGN_OR_RAISE(const int64_t known, handle->GetSize());
+    most = std::min(most, known);
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> before, arrow::AllocateBuffer(most));
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bytes, arrow::AllocateBuffer(most));
     FillAtRandom(static_cast<arrow::MutableBuffer*>(before.get()));

@@ -334,7 +334,7 @@ class ArrayColumn : public ColumnReader {
 
   const std::shared_ptr<arrow::Field>& field() const override { return tree_.field; }
 
-  arrow::Result<std::unique_ptr<ColumnRead>> Start(const std::vector<RowRange>& rows) override {
+  arrow::Result<std::unique_ptr<ColumnRead>> Start(const std::vector<RowRange>& rows, bool /*guesses*/) override {
     ARROW_ASSIGN_OR_RAISE(auto read, root_->Start(rows));
     return std::make_unique<ArrayColumnRead>(std::move(read));
   }

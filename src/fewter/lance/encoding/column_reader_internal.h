@@ -33,8 +33,9 @@ class ColumnReader {
   /// The field; the arrays that reads yield have its type, but for floats that the pages know to be others.
   virtual const std::shared_ptr<arrow::Field>& field() const = 0;
   /// Starts a read of ranges of rows of the file, one after the other. Invalid if the column has fewer. The read must
-  /// not outlive the reader.
-  virtual arrow::Result<std::unique_ptr<ColumnRead>> Start(const std::vector<RowRange>& rows) = 0;
+  /// not outlive the reader. With `guesses` it asks for the rows where they probably lie together with what says where
+  /// they do, which saves a step where a step costs more than bytes.
+  virtual arrow::Result<std::unique_ptr<ColumnRead>> Start(const std::vector<RowRange>& rows, bool guesses) = 0;
 };
 
 /// Finds a column by its path; errors as LocateField.

@@ -393,6 +393,30 @@ std::vector<ByteRange> OpeningRanges(const MiniBlockLayout&, const PageMetadata&
   return ranges;
 }
 
+std::vector<ByteRange> LikelyRanges(const MiniBlockLayout& layout, const PageMetadata& page,
+                                    std::span<const RowRange> rows) {
+  // So little is read at once.
+  constexpr uint64_t kSmallPage = ReadableFile::kRemoteCoalesceGap;
+  const ByteRange chunks = page.buffers[1];
+  if (chunks.length <= kSmallPage) return {chunks};
+  // Chunks of plain values are all of one size; of others the sums of many stay near to their mean.
+  const bool is_even = !layout.levels.has_lists() && !layout.levels.has_nulls() &&
+                       (std::holds_alternative<FlatCompression>(layout.values.kind) ||
+                        std::holds_alternative<FixedSizeListCompression>(layout.values.kind));
+  const uint64_t num_chunks = std::max<uint64_t>(page.buffers[0].length / (layout.large ? 4 : 2), 1);
+  const uint64_t slack = 2 * (chunks.length / num_chunks) + (is_even ? 0 : chunks.length / 64);
+  const double bytes_per_row = static_cast<double>(chunks.length) / static_cast<double>(page.num_rows);
+  std::vector<ByteRange> likely;
+  for (const RowRange& range : rows) {
+    const auto begin = static_cast<uint64_t>(static_cast<double>(range.start) * bytes_per_row);
+    const auto end = static_cast<uint64_t>(static_cast<double>(range.end()) * bytes_per_row);
+    const uint64_t from = begin - std::min(begin, slack);
+    const uint64_t to = std::min(chunks.length, end + slack);
+    if (from < to) likely.push_back({chunks.offset + from, to - from});
+  }
+  return likely;
+}
+
 arrow::Result<std::shared_ptr<const PageReader>> OpenMiniBlockPage(const MiniBlockLayout& layout,
                                                                    const PageMetadata& page, Buffers opening) {
   ARROW_ASSIGN_OR_RAISE(ChunkIndex index, ParseChunkWords(BytesOf(*opening[0]), layout.large, layout.num_values));

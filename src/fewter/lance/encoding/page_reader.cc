@@ -72,6 +72,13 @@ std::vector<ByteRange> OpeningRanges(const PageLayout& layout, const PageMetadat
   return std::visit([&](const auto& kind) { return OpeningRanges(kind, page); }, layout);
 }
 
+std::vector<ByteRange> LikelyRanges(const PageLayout& layout, const PageMetadata& page,
+                                    std::span<const RowRange> rows) {
+  // Of the others, those that are found in one step have nothing to guess, and index files have none of the rest.
+  const auto* mini_block = std::get_if<MiniBlockLayout>(&layout);
+  return mini_block == nullptr ? std::vector<ByteRange>() : LikelyRanges(*mini_block, page, rows);
+}
+
 arrow::Result<std::shared_ptr<const PageReader>> OpenPage(const PageLayout& layout, const PageMetadata& page,
                                                           const ValueType& type, Buffers opening) {
   if (const Compression* compression = ValueCompression(layout)) {

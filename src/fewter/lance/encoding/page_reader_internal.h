@@ -38,6 +38,10 @@ class PageReader {
 /// repetitions, the levels of a constant page. Often none.
 std::vector<ByteRange> OpeningRanges(const PageLayout& layout, const PageMetadata& page);
 
+/// Where what the page's reader will name for these rows probably lies, as can be told before OpeningRanges have been
+/// read. None if it is certain anyway, or cannot be told.
+std::vector<ByteRange> LikelyRanges(const PageLayout& layout, const PageMetadata& page, std::span<const RowRange> rows);
+
 /// Makes the reader of a page of values of `type`. `opening` are the bytes of OpeningRanges.
 arrow::Result<std::shared_ptr<const PageReader>> OpenPage(const PageLayout& layout, const PageMetadata& page,
                                                           const ValueType& type, Buffers opening);
@@ -47,6 +51,8 @@ std::vector<ByteRange> OpeningRanges(const MiniBlockLayout& layout, const PageMe
 std::vector<ByteRange> OpeningRanges(const FullZipLayout& layout, const PageMetadata& page);
 std::vector<ByteRange> OpeningRanges(const ConstantLayout& layout, const PageMetadata& page);
 std::vector<ByteRange> OpeningRanges(const BlobLayout& layout, const PageMetadata& page);
+std::vector<ByteRange> LikelyRanges(const MiniBlockLayout& layout, const PageMetadata& page,
+                                    std::span<const RowRange> rows);
 arrow::Result<std::shared_ptr<const PageReader>> OpenMiniBlockPage(const MiniBlockLayout& layout,
                                                                    const PageMetadata& page, Buffers opening);
 arrow::Result<std::shared_ptr<const PageReader>> OpenFullZipPage(const FullZipLayout& layout, const PageMetadata& page,

@@ -78,11 +78,12 @@ class Leaf {
   std::vector<std::shared_ptr<const PageReader>> pages_;
 };
 
-/// A read of some rows of one leaf: first what is needed to open its pages, then the rows' bytes.
+/// A read of some rows of one leaf: first what is needed to open its pages, then the rows' bytes, as far as no guess
+/// has brought them.
 class LeafRead : public SteppedRead {
  public:
-  LeafRead(Leaf* leaf, ValueType type, std::vector<PageRows> pages)
-      : leaf_(leaf), type_(std::move(type)), pages_(std::move(pages)) {}
+  LeafRead(Leaf* leaf, ValueType type, std::vector<PageRows> pages, bool guesses)
+      : leaf_(leaf), type_(std::move(type)), pages_(std::move(pages)), guesses_(guesses) {}
 
   arrow::Result<std::optional<std::vector<ByteRange>>> Next(Buffers bytes) override {
     switch (step_++) {
@@ -91,7 +92,7 @@ class LeafRead : public SteppedRead {
       case 1:
         return Plan(bytes);
       default:
-        bytes_.assign(bytes.begin(), bytes.end());
+        for (size_t i = 0; i < bytes.size(); ++i) bytes_[missing_[i]] = bytes[i];
         return std::nullopt;
     }
   }
@@ -114,32 +115,85 @@ class LeafRead : public SteppedRead {
     std::vector<ByteRange> ranges;
     readers_.resize(pages_.size());
     for (size_t i = 0; i < pages_.size(); ++i) {
-      readers_[i] = leaf_->FindPage(pages_[i].page);
-      if (readers_[i] != nullptr) continue;
-      Unopened page{i, {}, ranges.size(), 0};
-      ARROW_ASSIGN_OR_RAISE(page.layout, leaf_->ParseLayout(pages_[i].page));
-      const std::vector<ByteRange> needed = OpeningRanges(page.layout, leaf_->page_metadata(pages_[i].page));
-      page.num_ranges = needed.size();
-      ranges.insert(ranges.end(), needed.begin(), needed.end());
-      unopened_.push_back(std::move(page));
+      ARROW_ASSIGN_OR_RAISE(Ahead ahead, LookAt(i));
+      ahead.first_range = ranges.size();
+      ranges.insert(ranges.end(), ahead.opening.begin(), ahead.opening.end());
+      ranges.insert(ranges.end(), ahead.likely.begin(), ahead.likely.end());
+      if (ranges.size() > ahead.first_range) ahead_.push_back(std::move(ahead));
     }
     return ranges;
   }
 
-  arrow::Result<std::vector<ByteRange>> Plan(Buffers prepared) {
-    for (const Unopened& page : unopened_) {
-      const size_t number = pages_[page.place].page;
-      ARROW_ASSIGN_OR_RAISE(auto reader, OpenPage(page.layout, leaf_->page_metadata(number), type_,
-                                                  prepared.subspan(page.first_range, page.num_ranges)));
-      readers_[page.place] = leaf_->KeepPage(number, std::move(reader));
+  /// What the first step asks for of a page: what it takes to open it, and then, if it guesses, where its rows lie.
+  struct Ahead {
+    size_t place = 0;
+    /// In the ranges of the step.
+    size_t first_range = 0;
+    std::vector<ByteRange> opening;
+    std::vector<ByteRange> likely;
+    /// Of a page that is not open yet.
+    PageLayout layout;
+  };
+
+  arrow::Result<Ahead> LookAt(size_t place) {
+    Ahead ahead{.place = place, .first_range = 0, .opening = {}, .likely = {}, .layout = {}};
+    const size_t number = pages_[place].page;
+    const PageMetadata& metadata = leaf_->page_metadata(number);
+    readers_[place] = leaf_->FindPage(number);
+    if (readers_[place] == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(ahead.layout, leaf_->ParseLayout(number));
+      ahead.opening = OpeningRanges(ahead.layout, metadata);
+      if (ahead.opening.empty()) ARROW_RETURN_NOT_OK(OpenPageOf(ahead, {}));
     }
-    std::vector<ByteRange> ranges;
+    if (!guesses_) return ahead;
+    if (readers_[place] == nullptr) {
+      ahead.likely = LikelyRanges(ahead.layout, metadata, pages_[place].ranges);
+    } else {
+      ARROW_ASSIGN_OR_RAISE(ahead.likely, readers_[place]->Plan(pages_[place].ranges));
+    }
+    return ahead;
+  }
+
+  arrow::Result<std::vector<ByteRange>> Plan(Buffers prepared) {
+    auto ahead = ahead_.begin();
+    std::vector<ByteRange> missing;
     for (size_t i = 0; i < pages_.size(); ++i) {
+      std::span<const ByteRange> likely;
+      Buffers guessed;
+      if (ahead != ahead_.end() && ahead->place == i) {
+        const Buffers opening = prepared.subspan(ahead->first_range, ahead->opening.size());
+        if (readers_[i] == nullptr) ARROW_RETURN_NOT_OK(OpenPageOf(*ahead, opening));
+        likely = ahead->likely;
+        guessed = prepared.subspan(ahead->first_range + opening.size(), likely.size());
+        ++ahead;
+      }
       ARROW_ASSIGN_OR_RAISE(const auto needed, readers_[i]->Plan(pages_[i].ranges));
       num_ranges_.push_back(needed.size());
-      ranges.insert(ranges.end(), needed.begin(), needed.end());
+      for (const ByteRange& range : needed) {
+        ARROW_ASSIGN_OR_RAISE(bytes_.emplace_back(), CutFrom(likely, guessed, range));
+        if (bytes_.back() != nullptr) continue;
+        missing_.push_back(bytes_.size() - 1);
+        missing.push_back(range);
+      }
     }
-    return ranges;
+    return missing;
+  }
+
+  arrow::Status OpenPageOf(const Ahead& ahead, Buffers opening) {
+    const size_t number = pages_[ahead.place].page;
+    ARROW_ASSIGN_OR_RAISE(auto reader, OpenPage(ahead.layout, leaf_->page_metadata(number), type_, opening));
+    readers_[ahead.place] = leaf_->KeepPage(number, std::move(reader));
+    return arrow::Status::OK();
+  }
+
+  /// The range out of the guess that holds it, or null if none does.
+  static arrow::Result<std::shared_ptr<arrow::Buffer>> CutFrom(std::span<const ByteRange> likely, Buffers guessed,
+                                                               ByteRange range) {
+    for (size_t i = 0; i < likely.size(); ++i) {
+      if (range.offset < likely[i].offset || range.end() > likely[i].end()) continue;
+      return SliceChecked(guessed[i], range.offset - likely[i].offset, range.length, "a page's bytes");
+    }
+    return nullptr;
   }
 
   uint64_t NumRows() const {
@@ -148,23 +202,19 @@ class LeafRead : public SteppedRead {
     return rows;
   }
 
-  /// A page that is opened by this read.
-  struct Unopened {
-    size_t place;
-    PageLayout layout;
-    size_t first_range;
-    size_t num_ranges;
-  };
-
   Leaf* leaf_;
   ValueType type_;
   std::vector<PageRows> pages_;
-  std::vector<Unopened> unopened_;
+  /// In order of their places.
+  std::vector<Ahead> ahead_;
   /// One for each of pages_, as is num_ranges_.
   std::vector<std::shared_ptr<const PageReader>> readers_;
   std::vector<size_t> num_ranges_;
+  bool guesses_;
   int step_ = 0;
+  /// Of all ranges that the readers have planned, and which of them the second step has asked for.
   std::vector<std::shared_ptr<arrow::Buffer>> bytes_;
+  std::vector<size_t> missing_;
 };
 
 /// Makes arrays of a field's tree out of its decoded leaves.
@@ -260,12 +310,12 @@ class StructuralColumn : public ColumnReader {
 
   const std::shared_ptr<arrow::Field>& field() const override { return tree_.field; }
 
-  arrow::Result<std::unique_ptr<ColumnRead>> Start(const std::vector<RowRange>& rows) override {
+  arrow::Result<std::unique_ptr<ColumnRead>> Start(const std::vector<RowRange>& rows, bool guesses) override {
     std::vector<LeafRead> reads;
     for (const auto& leaf : leaves_) {
       ARROW_ASSIGN_OR_RAISE(auto pages, leaf->index().Divide(rows));
       ARROW_ASSIGN_OR_RAISE(ValueType type, leaf->Type());
-      reads.emplace_back(leaf.get(), std::move(type), std::move(pages));
+      reads.emplace_back(leaf.get(), std::move(type), std::move(pages), guesses);
     }
     return std::make_unique<StructuralRead>(tree_, std::move(reads));
   }
