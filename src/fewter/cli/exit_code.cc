@@ -34,8 +34,9 @@ ExitCode ForErrno(int error) {
 ExitCode ForMessage(const std::string& message) {
   const auto says = [&](const char* words) { return message.find(words) != std::string::npos; };
   if (says("NETWORK_CONNECTION") || says("Failed to connect") || says("resolve host")) return kUnreachable;
-  if (says("ACCESS_DENIED") || says("INVALID_ACCESS_KEY_ID") || says("ExpiredToken") || says("HTTP status 403"))
-    return kRefused;
+  for (const char* words : {"ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "ExpiredToken", "HTTP status 403", "] 403 "}) {
+    if (says(words)) return kRefused;
+  }
   return kFailed;
 }
 

@@ -400,7 +400,7 @@ arrow::Status SetCredentials(Options* options, bool is_emulator, arrow::fs::Azur
   if (!key) key = FromEnvironment({"AZURE_STORAGE_ACCOUNT_KEY"});
   if (!key && is_emulator) key = kEmulatorKey;
   if (unsigned_requests.value_or(false)) return azure->ConfigureAnonymousCredential();
-  if (sas) return azure->ConfigureSASCredential(*sas);
+  if (sas) return azure->ConfigureSASCredential(sas->starts_with('?') ? *sas : "?" + *sas);
   if (secret.has_value() != tenant.has_value() || (secret && !client)) {
     return ArgumentError("storage options: client_id, client_secret and tenant_id go together");
   }

@@ -11,6 +11,7 @@
 #include <arrow/util/io_util.h>
 
 #include "fewter/lance/coalesce_internal.h"
+#include "fewter/lance/redaction_internal.h"
 #include "fewter/lance/stored_file_internal.h"
 #include "fewter/util/bytes.h"
 #include "fewter/util/side_by_side.h"
@@ -223,7 +224,7 @@ class StoredFile final : public ReadableFile {
     arrow::fs::FileInfo info(names_.in_file_system, arrow::fs::FileType::File);
     info.set_size(static_cast<int64_t>(size));
     auto opened = access_->fs->OpenInputFile(info);
-    if (!opened.ok()) return Explain(opened.status());
+    if (!opened.ok()) return Explain(WithoutSignatures(opened.status()));
     return opened;
   }
 
@@ -348,7 +349,7 @@ void StoreAccess::SendOnce(const std::function<arrow::Status(uint64_t* bytes)>& 
   const auto query_ticket = query == nullptr ? IoCounter::Ticket() : query->counter().Begin();
   event->round = query == nullptr ? ticket.round : query_ticket.round;
   event->begin = IoEvent::Clock::now();
-  event->status = attempt(&event->bytes);
+  event->status = WithoutSignatures(attempt(&event->bytes));
   event->end = IoEvent::Clock::now();
   counter->End(ticket, *event);
   if (query != nullptr) query->counter().End(query_ticket, *event);
