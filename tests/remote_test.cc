@@ -7,10 +7,12 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <arrow/filesystem/localfs.h>
 #include <arrow/io/interfaces.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "fewter/dataset/dataset.h"
 #include "fixtures.h"
@@ -129,6 +131,23 @@ TEST(Remote, ASearchTakesColumnsFromItsFragmentsSideBySide) {
   EXPECT_EQ(found.io[lance::IoKind::kManifest].requests, 0U);
   EXPECT_EQ(found.io.total().requests, 3U);
   EXPECT_EQ(dataset->Search(request).ValueOrDie().io.total().requests, 0U);
+}
+
+TEST(Remote, ManyQueriesAreRefinedTogether) {
+  const auto folder = testing::FixtureFolder("parity") / "deleted_stable_ivf_pq";
+  const auto description = nlohmann::json::parse(testing::ReadFile(folder / "case.json"));
+  const auto queries = description["queries"].get<std::vector<std::vector<float>>>();
+  ASSERT_GE(queries.size(), 3U);
+  const std::string path = (folder / "dataset.lance").string();
+  SearchRequest request{.column = description["column"], .k = 10, .nprobes = 8, .refine_factor = 4};
+  const auto local = Dataset::Open(path).ValueOrDie();
+  const auto all = OpenRemote(std::make_shared<RemoteFolder>(), path)->SearchMany(request, queries).ValueOrDie();
+  for (size_t i = 0; i < queries.size(); ++i) {
+    request.query = queries[i];
+    const auto alone = local->Search(request).ValueOrDie();
+    EXPECT_EQ(all[i].rows, alone.rows) << i;
+    EXPECT_EQ(all[i].rows_compared_exactly, alone.rows_compared_exactly);
+  }
 }
 
 }  // namespace
