@@ -65,7 +65,7 @@ class ArrowSink : public RowSink {
   arrow::Status Write(const arrow::RecordBatch& rows) override {
     auto columns = rows.column_data();
     for (size_t i = 0; i < columns.size(); ++i) {
-      ARROW_ASSIGN_OR_RAISE(columns[i], WithGrowing({i}, std::move(columns[i])));
+      ARROW_ASSIGN_OR_RAISE(columns[i], WithGrowing({i}, columns[i]));
     }
     return writer_->WriteRecordBatch(*arrow::RecordBatch::Make(rows.schema(), rows.num_rows(), std::move(columns)));
   }
@@ -77,7 +77,7 @@ class ArrowSink : public RowSink {
   using Place = std::vector<size_t>;
 
   arrow::Result<std::shared_ptr<arrow::ArrayData>> WithGrowing(const Place& place,
-                                                               std::shared_ptr<arrow::ArrayData> data) {
+                                                               const std::shared_ptr<arrow::ArrayData>& data) {
     if (data->type->id() == arrow::Type::DICTIONARY) {
       ARROW_ASSIGN_OR_RAISE(const auto array, dictionaries_[place].Add(arrow::DictionaryArray(data)));
       return array->data();
