@@ -167,13 +167,18 @@ class PythonBackend final : public CacheBackend {
     try {
       question();
     } catch (nb::python_error& error) {
-      // Not the object's failure: for whoever called the library.
-      if (error.matches(PyExc_KeyboardInterrupt)) PyErr_SetInterrupt();
+      bool is_interrupt = error.matches(PyExc_KeyboardInterrupt);
       std::string failure = nb::cast<std::string>(nb::str(nb::type_name(error.type())));
       // One that has no text is told by its name.
       const nb::object text = nb::steal(PyObject_Str(error.value().ptr()));
-      if (!text.is_valid()) PyErr_Clear();
-      if (text.is_valid()) failure += std::string(": ") + nb::str(text).c_str();
+      if (text.is_valid()) {
+        failure += std::string(": ") + nb::str(text).c_str();
+      } else {
+        is_interrupt |= PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
+        PyErr_Clear();
+      }
+      // Not the object's failure: for whoever called the library. Last, since making a text looks for signals.
+      if (is_interrupt) PyErr_SetInterrupt();
       return failure;
     } catch (const nb::cast_error&) {
       return "it returned something of another type than it should";
