@@ -161,20 +161,25 @@ TEST(TieredBackend, ABatchMayNameAKeyTwice) {
 
 TEST(TieredBackend, CallersForOneKeyShareOneLookInTheTiersBelow) {
   constexpr int kCallers = 4;
-  Tiers tiers;
-  tiers.cache.Insert(TextKey{1}, Text::Make("one"));
-  tiers.memory->Clear();
-  std::atomic<int> asked{0};
-  // The first to ask waits until all the others have missed in memory, and so wait for it.
-  tiers.middle->on_batch = [&](size_t) {
-    ++asked;
-    while (tiers.memory->Stats().misses < kCallers) std::this_thread::yield();
-  };
-  std::vector<std::thread> threads;
-  for (int i = 0; i < kCallers; ++i) {
-    threads.emplace_back([&] { EXPECT_EQ(tiers.cache.Get(TextKey{1})->ToString(), "one"); });
+  std::atomic<int> asked{kCallers};
+  // A caller that is held up between its miss in memory and the flight comes late, and looks for itself. That this
+  // happens again and again is less likely than that the machine breaks.
+  for (int round = 0; round < 50 && asked > 1; ++round) {
+    Tiers tiers;
+    tiers.cache.Insert(TextKey{1}, Text::Make("one"));
+    tiers.memory->Clear();
+    asked = 0;
+    // The first to ask waits until all the others have missed in memory, and so wait for it.
+    tiers.middle->on_batch = [&](size_t) {
+      ++asked;
+      while (tiers.memory->Stats().misses < kCallers) std::this_thread::yield();
+    };
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kCallers; ++i) {
+      threads.emplace_back([&] { EXPECT_EQ(tiers.cache.Get(TextKey{1})->ToString(), "one"); });
+    }
+    for (auto& thread : threads) thread.join();
   }
-  for (auto& thread : threads) thread.join();
   EXPECT_EQ(asked, 1);
 }
 
