@@ -68,6 +68,18 @@ def query(s3, uri, *arguments, column="vector", code=0, vector=QUERIES, **change
     return answers, stats["stats"], s3.proxy.take()
 
 
+def within_rounds(s3, most, ask):
+    """What `ask(delay)`, whose last result are the requests, returns. A machine too busy to send together what may go
+    together takes longer than a delay, so there is a second, much longer one."""
+    for s3.proxy.delay in (0.1, 0.6):
+        result = ask(s3.proxy.delay)
+        if s3_proxy.rounds(result[-1]) <= most:
+            break
+    assert s3_proxy.rounds(result[-1]) <= most
+    s3.proxy.delay = 0.1
+    return result
+
+
 def one_query(path, values):
     np.save(path, np.asarray(values, dtype=np.float32))
     return path
@@ -157,24 +169,25 @@ def test_filters_over_several_fragments(s3, tmp_path):
     condition = "price < 0.02 AND title LIKE '%7%'"
     expected = dataset.to_table(columns=["title", "number"], filter=condition).to_pylist()
     assert len(expected) > 20
-    s3.proxy.delay = 0.1
     # Deletions and ends of data files, and pages of two columns, those of all fragments together.
     for command in (["count"], ["scan", "--columns", "title,number"]):
-        done = run(command[0], uri, *command[1:], "--filter", condition, *options(s3))
+        done, requests = within_rounds(s3, 2 + 2, lambda _: (
+            run(command[0], uri, *command[1:], "--filter", condition, *options(s3)), s3.proxy.take()))
         answer = [json.loads(line) for line in done.stdout.splitlines()]
         assert answer == ([len(expected)] if command[0] == "count" else expected)
-        requests = s3.proxy.take()
-        assert len(requests) <= 2 + 3 * 8 and s3_proxy.rounds(requests) <= 2 + 2
+        assert len(requests) <= 2 + 3 * 8
     nearest = {"column": "vector", "q": vectors[5], "k": 10, "nprobes": 4}
-    common = ["--nprobes", 4, "-k", 10, "--filter", condition, "--cache", f"{tmp_path}/cache"]
     for after in ([], ["--filter-after"]):
+        common = ["--nprobes", 4, "-k", 10, "--filter", condition, *after]
         ids = dataset.to_table(nearest=nearest, filter=condition, prefilter=not after, with_row_id=True)["_rowid"].to_pylist()
-        answers, _, requests = query(s3, uri, *common, *after, vector=vector)
+        answers, _, requests = within_rounds(s3, 2 + 2 + 1 + len(after), lambda delay: query(
+            s3, uri, *common, "--cache", f"{tmp_path}/{len(after)}_{delay}", vector=vector))
         assert {row["_rowid"] for row in answers[0]["rows"]} == set(ids)
-        assert len(requests) <= 2 + 3 * 8 + 2 and s3_proxy.rounds(requests) <= 2 + 2 + 1 + len(after)
-        _, _, requests = query(s3, uri, *common, *after, vector=vector)
+        assert len(requests) <= 2 + 3 * 8 + 2
+        common += ["--cache", f"{tmp_path}/{len(after)}_0.1"]
+        _, _, requests = query(s3, uri, *common, vector=vector)
         assert [request.is_listing for request in requests] == [True]
-        answers, _, requests = query(s3, uri, *common, *after, "--dataset-version", dataset.version, vector=vector)
+        answers, _, requests = query(s3, uri, *common, "--dataset-version", dataset.version, vector=vector)
         assert {row["_rowid"] for row in answers[0]["rows"]} == set(ids) and requests == []
 
 
@@ -192,24 +205,23 @@ def test_index_files_too_large_to_be_read_whole(s3, tmp_path, index, rows, dimen
     large = [file.stat().st_size for file in (tmp_path / "table.lance" / "_indices").rglob("*.idx")]
     assert max(large) > 8 << 20
     uri = s3.put(tmp_path / "table.lance", index)
-    s3.proxy.delay = 0.1
     vector = one_query(tmp_path / "q.npy", vectors[5])
     done = run("query", tmp_path / "table.lance", "--column", "vector", "--vector", vector, "--json", "--nprobes", 10)
     expected = json.loads(done.stdout)
     for nprobes in (3, 10):
-        common = ["--nprobes", nprobes, "-k", 10, "--cache", f"{tmp_path}/cache{nprobes}"]
-        answers, _, requests = query(s3, uri, *common, vector=vector)
+        common = ["--nprobes", nprobes, "-k", 10]
+        answers, _, requests = within_rounds(s3, 4, lambda delay: query(
+            s3, uri, *common, "--cache", f"{tmp_path}/{nprobes}_{delay}", vector=vector))
         if nprobes == 10:
             assert answers == [expected]
         # The listing, the manifest, both files' ends or one of them whole, and the partitions.
         assert len(requests) <= 4 + nprobes
-        assert s3_proxy.rounds(requests) <= 4
         assert sum(request.bytes for request in requests) < sum(large)
         ranges = sorted((request.path, *map(int, request.range.removeprefix("bytes=").split("-")))
                         for request in requests if "_indices" in request.path)
         for (path, _, end), (other, begin, _) in zip(ranges, ranges[1:]):
             assert path != other or end < begin  # nothing is read twice
-        _, _, requests = query(s3, uri, *common, vector=vector)
+        _, _, requests = query(s3, uri, *common, "--cache", f"{tmp_path}/{nprobes}_0.1", vector=vector)
         assert [request.is_listing for request in requests] == [True]
     # Without a cache either.
     answers, _, requests = query(s3, uri, "--nprobes", 10, "-k", 10, "--cache", "none", vector=vector)
