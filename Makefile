@@ -5,7 +5,7 @@
 build:
 	@scripts/setup.sh build
 	@cmake --preset release > /dev/null
-	@cmake --build --preset release --target fewter_cli nearest
+	@cmake --build --preset release --target fewter_installed nearest
 
 demo: build
 	@build/release/examples/nearest examples

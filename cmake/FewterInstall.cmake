@@ -9,9 +9,13 @@ set(FEWTER_ARROW_INSTALL_DIR "${CMAKE_INSTALL_LIBDIR}/fewter")
 set(FEWTER_ARROW_RPATH "$ORIGIN/fewter;${FEWTER_ARROW_LIBRARY_DIR}")
 set_target_properties(fewter PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON INSTALL_RPATH "${FEWTER_ARROW_RPATH}")
 
+# All that is installed, for who builds no more than that.
+add_custom_target(fewter_installed DEPENDS fewter)
+
 # What lies beside libfewter, and is linked by who wants it.
 foreach(library fewter_substrait_library fewter_prometheus)
   if(TARGET ${library})
+    add_dependencies(fewter_installed ${library})
     set_target_properties(${library} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON INSTALL_RPATH "$ORIGIN;${FEWTER_ARROW_RPATH}")
     install(TARGETS ${library} EXPORT fewterTargets
       LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development
@@ -50,14 +54,17 @@ configure_file("${PROJECT_SOURCE_DIR}/cmake/fewter.pc.in" "${PROJECT_BINARY_DIR}
 install(FILES "${PROJECT_BINARY_DIR}/fewter.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT development)
 
 if(FEWTER_BUILD_CLI)
+  add_dependencies(fewter_installed fewter_cli)
   set_target_properties(fewter_cli PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON
     INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};$ORIGIN/../${FEWTER_ARROW_INSTALL_DIR};${FEWTER_ARROW_LIBRARY_DIR}")
   install(TARGETS fewter_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT runtime)
   if(TARGET fewter_parquet)
+    add_dependencies(fewter_installed fewter_parquet)
     set_target_properties(fewter_parquet PROPERTIES INSTALL_RPATH "${FEWTER_ARROW_RPATH}")
     install(TARGETS fewter_parquet LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)
   endif()
   if(FEWTER_CLI_PAGES)
+    add_dependencies(fewter_installed fewter_cli_pages)
     install(FILES "${FEWTER_CLI_PAGES}/fewter.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT runtime)
     install(FILES "${FEWTER_CLI_PAGES}/fewter" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions"
       COMPONENT runtime)
