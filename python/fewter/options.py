@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
@@ -82,18 +83,33 @@ def request_of(column: str, k: int, options: Mapping[str, Any]) -> _core.SearchR
     arguments: dict[str, Any] = {}
     for name, value in options.items():
         if name not in _KNOWN:
-            raise TypeError(f"a search has no option {name}")
+            raise TypeError(f"a search has no option {name!r}{_meant(name)}")
         if value is not None:
             convert = _CONVERTED.get(name)
             arguments[_RENAMED.get(name, name)] = value if convert is None else convert(name, value)
     arguments["column"] = column
     arguments["k"] = at_least("k", k, 1)
     if "distance_range" in arguments:
-        arguments["distance_from"], arguments["distance_below"] = arguments.pop("distance_range")
+        arguments["distance_from"], arguments["distance_below"] = _pair(arguments.pop("distance_range"))
     if "filter" in arguments:
         arguments["filter_after"] = not arguments.get("prefilter", True)
     arguments.pop("prefilter", None)
     return _core.SearchRequest(**arguments)
+
+
+def _meant(name: str) -> str:
+    similar = difflib.get_close_matches(name, _KNOWN | {"k", "columns", "with_row_id"}, n=1)
+    return f"; did you mean {similar[0]!r}?" if similar else ""
+
+
+def _pair(distance_range: Any) -> DistanceRange:
+    try:
+        begin, end = distance_range
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"distance_range is a pair (from, below), either of which may be None, not {distance_range!r}"
+        ) from None
+    return begin, end
 
 
 def at_least(name: str, value: Any, least: int) -> int:

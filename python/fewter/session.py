@@ -8,7 +8,7 @@ import threading
 import urllib.parse
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from fewter import _core
 from fewter.backend import CacheBackend
@@ -16,6 +16,9 @@ from fewter.trace import Span, TraceListener
 
 Tier = str | os.PathLike[str] | CacheBackend
 CacheChoice = Tier | Sequence[Tier]
+
+# Kinds of caches, whose names alone would be those of folders.
+_SCHEMES = frozenset({"memory", "disk", "redis", "rediss", "redis+unix", "valkey", "valkeys"})
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
@@ -49,6 +52,14 @@ class Session:
         )
         _sessions.add(self)
 
+    def __repr__(self) -> str:
+        stats = self.stats()
+        tiers = ", ".join(tier["kind"] for tier in stats["tiers"])
+        return f"<fewter.Session: {tiers or 'no cache'}; {stats['entries']} entries>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a fewter.Session is not pickled: make one in each process; those of one disk cache share it")
+
     def stats(self) -> dict[str, Any]:
         """What the cache has done: hits, misses, loads, entries, bytes, and for each of its `tiers` the same with its
         `kind`, `state`, counts by type of entry, and `faults` with the `last_message`."""
@@ -81,6 +92,12 @@ def _open_tiers(choice: Tier) -> list[_core.Cache]:
     text = os.fspath(choice)
     if "://" in text or text == "none":
         return [_core.open_cache(text)]
+    if isinstance(choice, str) and (text in _SCHEMES or ":" in text.partition("/")[0]):
+        # The rest may hold a password.
+        raise ValueError(
+            f"cache '{text.partition(':')[0]}' is no URI: these are memory://?capacity=512MiB, disk:///var/cache/fewter, "
+            "redis://host:6379, or none; a folder of such a name is ./name"
+        )
     # A folder, as the command line understands it.
     return [_core.open_cache("memory://"), _core.open_cache("disk://" + urllib.parse.quote(os.path.abspath(text)))]
 

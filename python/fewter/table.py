@@ -6,9 +6,9 @@ import asyncio
 import contextvars
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,7 @@ def open(
     `version` is the version to open, the latest by default. `cache` is what a `Session` takes; `session` shares one with
     other tables; without either, all tables of the process share `default_session()`. `storage_options` are pylance's.
     """
-    origin = _Origin(os.fspath(uri), _session_of(cache, session), dict(storage_options or {}))
+    origin = _Origin(os.fspath(uri), _session_of(cache, session), _strings_of(storage_options))
     return origin.open(version)
 
 
@@ -104,7 +104,7 @@ def follow(
     latest = fewter.follow("s3://bucket/table.lance", interval=5)
     latest.table.search(query)
     """
-    return Follower(_Origin(os.fspath(uri), _session_of(cache, session), dict(storage_options or {})), interval)
+    return Follower(_Origin(os.fspath(uri), _session_of(cache, session), _strings_of(storage_options)), interval)
 
 
 def _session_of(cache: CacheChoice | None, session: Session | None) -> Session:
@@ -113,6 +113,14 @@ def _session_of(cache: CacheChoice | None, session: Session | None) -> Session:
     if session is not None:
         return session
     return default_session() if cache is None else Session(cache)
+
+
+def _strings_of(storage_options: Mapping[str, str] | None) -> dict[str, str]:
+    for name, value in (storage_options or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            # The value may be a secret.
+            raise TypeError(f"storage_options are strings, but {name!r} is of type {type(value).__name__}")
+    return dict(storage_options or {})
 
 
 @dataclass(frozen=True)
@@ -137,6 +145,18 @@ class Table:
 
     def __repr__(self) -> str:
         return f"fewter.Table({self.uri!r}, version={self.version}, rows={self.count_rows()})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a fewter.Table is not pickled, since its cache is the process': pass its uri and version, and fewter.open "
+            "them there"
+        )
+
+    def __copy__(self) -> Table:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Table:
+        return self
 
     @property
     def uri(self) -> str:
@@ -206,13 +226,13 @@ class Table:
         query_parallelism: how many threads may work on it, the caller's included, which is the only one by default; -1 for
                            one a processor.
         fragments:         only rows of these fragments. index_segments: only of these segments of the index.
-        timeout:           send no request to the store after so many seconds, and fail with OSError.
+        timeout:           send no request to the store after so many seconds, and fail with TimeoutError.
 
         Distances are Lance's (squared for l2), smaller is nearer.
 
         Raises what pyarrow raises, which are built-in exceptions too: KeyError for a column or an index that is not
         there, ValueError for numbers that make no sense and malformed files, TypeError for a q that is no vector,
-        NotImplementedError, OSError for the store. Ctrl-C ends it before its next request, with KeyboardInterrupt.
+        NotImplementedError, OSError for the store, TimeoutError among them. Ctrl-C ends it before its next request, with KeyboardInterrupt.
         """
         return self._search(q, k, columns, with_row_id, options, None)
 
@@ -371,20 +391,40 @@ class Table:
 
     def take(self, ids: Any, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows with these ids (the `_rowid` of a search), in their order; all columns by default. `_rowid` and
-        `_rowaddr` are columns, too."""
+        `_rowaddr` are columns, too. KeyError for an id that no row has.
+
+        pylance's `take` is given positions instead, which are other numbers as soon as rows have been deleted or there are
+        several fragments: see `rows`."""
         batch = self._dataset.take(as_row_ids(ids), _names(columns))
         return pa.Table.from_batches([pa.record_batch(batch)])
+
+    def rows(self, positions: Any, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows at these positions, from 0, in the dataset's order with deleted rows left out: what pylance's `take`
+        returns. The first call reads which rows there are, and the table keeps that, 8 bytes a row. IndexError for a
+        position that there is not."""
+        wanted = as_row_ids(positions, "position")
+        ids = self._row_ids
+        if wanted.size and int(wanted.max()) >= len(ids):
+            raise IndexError(f"position {wanted.max()}: the table has {len(ids)} rows")
+        return self.take(ids[wanted], columns)
+
+    def head(self, n: int = 5, columns: Sequence[str] | None = None) -> pa.Table:
+        """The first n rows; all of them if there are fewer."""
+        n = at_least("n", n, 0)
+        return _first_rows(self.scan(columns, batch_size=min(max(n, 1), 8192)), n).slice(0, n)
+
+    @functools.cached_property
+    def _row_ids(self) -> npt.NDArray[np.uint64]:
+        return self.scan(["_rowid"]).read_all()["_rowid"].to_numpy()
 
     def scan(
         self, columns: Sequence[str] | None = None, *, filter: FilterChoice | None = None, batch_size: int = 8192
     ) -> pa.RecordBatchReader:
         """All rows, or those that a filter takes, in the dataset's order, in batches that are read as they are asked for,
         a few of them ahead. Ctrl-C ends it between two batches."""
-        reader = pa.RecordBatchReader.from_stream(
-            self._dataset.scan(_names(columns), as_filter(filter), at_least("batch_size", batch_size, 1))
-        )
+        reader = self._dataset.scan(_names(columns), as_filter(filter), at_least("batch_size", batch_size, 1))
         # A reader that Arrow goes through alone would not let Python see a Ctrl-C before its end.
-        return pa.RecordBatchReader.from_batches(reader.schema, (batch for batch in reader))
+        return pa.RecordBatchReader.from_batches(pa.schema(reader.schema()), _batches(reader))
 
     # ---- The index and its cache ----
 
@@ -443,6 +483,11 @@ def is_vector(type_: pa.DataType) -> bool:
         return False
     element = type_.value_type
     return pa.types.is_floating(element) or pa.types.is_uint8(element)
+
+
+def _batches(reader: _core.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    while (batch := reader.read_next()) is not None:
+        yield pa.record_batch(batch)
 
 
 def _names(columns: Sequence[str] | None) -> list[str]:

@@ -52,13 +52,15 @@ def as_queries(q: Any) -> tuple[Matrix, bool]:
     return matrix, is_batch
 
 
-def as_row_ids(ids: Any) -> npt.NDArray[np.uint64]:
-    """Row ids from an Arrow array, a NumPy one or any sequence."""
+def as_row_ids(ids: Any, what: str = "row id") -> npt.NDArray[np.uint64]:
+    """Row ids, or other numbers of rows, from an Arrow array, a NumPy one or any sequence."""
     array = np.asarray(_from_arrow(ids))
     if array.size == 0:
         return np.empty(0, np.uint64)
+    if array.ndim == 0:
+        raise TypeError(f"expected a list of {what}s, not {ids!r} alone")
     if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise TypeError(f"row ids are whole numbers, not {array.dtype} of {array.ndim} dimensions")
+        raise TypeError(f"{what}s are a list of whole numbers, not {array.dtype} of {array.ndim} dimensions")
     if array.dtype.kind == "i" and array.min() < 0:
-        raise ValueError(f"{array.min()} is not a row id")
+        raise ValueError(f"{array.min()} is not a {what}")
     return np.ascontiguousarray(array, dtype=np.uint64)

@@ -1,9 +1,11 @@
 #include "arrow_capsules.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 
 #include <arrow/c/abi.h>
 #include <arrow/c/bridge.h>
@@ -40,30 +42,12 @@ nb::tuple ExportBatch(const BatchHandle& handle, const nb::object& /*requested_s
   return nb::make_tuple(CapsuleOf(std::move(schema), "arrow_schema"), CapsuleOf(std::move(array), "arrow_array"));
 }
 
-/// A reader as others take it over. They let it go with the interpreter's lock held or without it; its destructor may
-/// wait for threads that want the lock, as cache backends in Python do.
-class ReaderForOthers : public arrow::RecordBatchReader {
- public:
-  explicit ReaderForOthers(std::shared_ptr<arrow::RecordBatchReader> reader) : reader_(std::move(reader)) {}
-  ~ReaderForOthers() override {
-    if (PyGILState_Check() == 0) return;
-    const nb::gil_scoped_release released;
-    reader_.reset();
-  }
-
-  std::shared_ptr<arrow::Schema> schema() const override { return reader_->schema(); }
-  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override { return reader_->ReadNext(batch); }
-
- private:
-  std::shared_ptr<arrow::RecordBatchReader> reader_;
-};
-
-nb::capsule ExportReader(ReaderHandle& handle, const nb::object& /*requested_schema*/) {
-  if (handle.reader == nullptr) Throw(arrow::Status::Invalid("the reader has been taken over already"));
-  auto reader = std::make_shared<ReaderForOthers>(std::exchange(handle.reader, nullptr));
-  auto stream = std::make_unique<ArrowArrayStream>();
-  ThrowIfError(arrow::ExportRecordBatchReader(std::move(reader), stream.get()));
-  return CapsuleOf(std::move(stream), "arrow_array_stream");
+/// The next batch; nothing at the end.
+std::optional<BatchHandle> ReadNext(const ReaderHandle& handle) {
+  std::shared_ptr<arrow::RecordBatch> batch;
+  ThrowIfError(WithoutLock([&] { return handle->ReadNext(&batch); }));
+  if (batch == nullptr) return std::nullopt;
+  return BatchHandle{std::move(batch)};
 }
 
 }  // namespace
@@ -73,7 +57,8 @@ void BindArrow(nb::module_& module) {
   nb::class_<BatchHandle>(module, "RecordBatch")
       .def("__arrow_c_array__", &ExportBatch, nb::arg("requested_schema") = nb::none());
   nb::class_<ReaderHandle>(module, "RecordBatchReader")
-      .def("__arrow_c_stream__", &ExportReader, nb::arg("requested_schema") = nb::none());
+      .def("schema", [](const ReaderHandle& handle) { return SchemaHandle{handle->schema()}; })
+      .def("read_next", &ReadNext);
 }
 
 }  // namespace fewter::python

@@ -5,6 +5,8 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
+#include "handle.h"
+
 /// Arrow data on its way to Python. pyarrow, Polars and others take it over without a copy, through the PyCapsule
 /// interface of the Arrow C data interface.
 
@@ -18,9 +20,7 @@ struct BatchHandle {
   std::shared_ptr<arrow::RecordBatch> batch;
 };
 
-/// May be read once. One that nobody has read from has no threads at work, and waits for none at its end.
-struct ReaderHandle {
-  std::shared_ptr<arrow::RecordBatchReader> reader;
-};
+/// Read batch by batch: its errors are exceptions like all others, where a stream of the C interface has only texts.
+using ReaderHandle = Handle<arrow::RecordBatchReader>;
 
 }  // namespace fewter::python

@@ -6,7 +6,7 @@
 
 namespace fewter::python {
 
-/// Schema, RecordBatch and RecordBatchReader, which others take over through the Arrow PyCapsule interface.
+/// Schema and RecordBatch, which others take over through the Arrow PyCapsule interface, and RecordBatchReader.
 void BindArrow(nanobind::module_& module);
 /// CacheBackend, and the functions that make one.
 void BindCache(nanobind::module_& module);

@@ -101,7 +101,7 @@ BatchHandle Take(const DatasetHandle& dataset, const RowIds& row_ids, const std:
 ReaderHandle Scan(const DatasetHandle& dataset, const std::vector<std::string>& columns, const FilterHandle* filter,
                   uint64_t batch_size) {
   const ScanRequest request{.columns = columns, .filter = SharedOrNull(filter), .batch_size = batch_size};
-  return {RunInterruptibly(nullptr, [&](const auto&) { return dataset->Scan(request); })};
+  return ReaderHandle(RunInterruptibly(nullptr, [&](const auto&) { return dataset->Scan(request); }));
 }
 
 uint64_t CountRows(const DatasetHandle& dataset, const FilterHandle* filter) {

@@ -6,6 +6,7 @@
 
 #include <arrow/util/io_util.h>
 
+#include "fewter/util/caller_limit.h"
 #include "fewter/util/status_text.h"
 
 namespace nb = nanobind;
@@ -43,7 +44,9 @@ const char* ExceptionName(arrow::StatusCode code) {
 
 void Throw(const arrow::Status& status) {
   const std::string message = MessageWithReason(status);
-  if (status.IsIOError()) {
+  if (status.IsIOError() && IsCallerLimit(status)) {
+    PyErr_SetString(PyExc_TimeoutError, message.c_str());
+  } else if (status.IsIOError()) {
     const nb::object os_error = nb::borrow(PyExc_OSError);
     const int error = arrow::internal::ErrnoFromStatus(status);
     // With a number Python picks the class that belongs to it, such as FileNotFoundError.

@@ -13,7 +13,7 @@ namespace fewter::python {
 
 /// Throws the Python exception that a status is: pyarrow's exception for its code, which is also the built-in one
 /// (ArrowInvalid is a ValueError, ArrowKeyError a KeyError); for IOError OSError, with the system's number if there is
-/// one. Requires the interpreter's lock.
+/// one, and TimeoutError where the caller's time is over. Requires the interpreter's lock.
 [[noreturn]] void Throw(const arrow::Status& status);
 
 inline void ThrowIfError(const arrow::Status& status) {

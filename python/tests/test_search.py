@@ -1,6 +1,7 @@
 """Searches, and the forms in which queries and rows come and go."""
 
 import asyncio
+import re
 
 import numpy as np
 import pandas
@@ -227,6 +228,29 @@ def test_options_that_make_no_sense(table, queries, options, error):
     with pytest.raises(error) as raised:
         table.search(queries[0], **options)
     assert str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"nprobe": 5}, "no option 'nprobe'; did you mean 'nprobes'?"),
+        ({"column_names": []}, "did you mean"),
+        ({"distance_range": 5}, "distance_range is a pair"),
+        ({"distance_range": (1, 2, 3)}, "distance_range is a pair"),
+        ({"allow_rows": 7}, "a list of row ids"),
+    ],
+)
+def test_what_was_meant(table, queries, options, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        table.search(queries[0], **options)
+
+
+def test_a_search_whose_time_is_over(dataset, queries):
+    table = fewter.open(dataset.uri, cache="memory://")
+    for search in (table.search, table.search_arrays):
+        with pytest.raises(TimeoutError, match="time is over"):
+            search(queries[:1], timeout=0)
+    assert table.search(queries[0], timeout=60).num_rows == 10
 
 
 def test_the_vector_column_is_named_if_there_are_several(tmp_path, values):

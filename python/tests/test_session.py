@@ -1,5 +1,6 @@
 """Caches, and what tables share."""
 
+import pathlib
 import subprocess
 import sys
 import threading
@@ -62,6 +63,18 @@ def test_caches_that_make_no_sense(dataset):
             fewter.Session(cache)
     with pytest.raises(TypeError):
         fewter.Session(7)
+
+
+def test_names_of_folders_that_are_mistyped_uris(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for cache in ["redis", "memory", "redis:/x", "memory:", "host:6379", ["memory://", "disk"], "redis:/u:secret@host"]:
+        with pytest.raises(ValueError, match="redis://host:6379") as raised:
+            fewter.Session(cache)
+        assert "secret" not in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+    for cache in ["./redis", "folder", "folder/a:b", pathlib.Path("a:b")]:
+        assert repr(fewter.Session(cache)).startswith("<fewter.Session: memory, disk; 0 entries")
+        assert pathlib.Path(cache).is_dir()
 
 
 def test_other_threads_go_on_while_one_searches(dataset, values):

@@ -1,6 +1,8 @@
 """Opening datasets, and reading rows of them."""
 
+import copy
 import pathlib
+import pickle
 import subprocess
 import sys
 
@@ -61,6 +63,8 @@ def test_what_cannot_be_opened(tmp_path):
         fewter.open(tmp_path, cache="none", session=fewter.Session())
     with pytest.raises(TypeError):
         fewter.open(7)
+    with pytest.raises(TypeError, match="'region' is of type int"):
+        fewter.open("s3://bucket/x.lance", storage_options={"region": 1})
     with pytest.raises(OSError):
         fewter.open(
             "s3://bucket/x.lance",
@@ -97,6 +101,38 @@ def test_take(dataset, table):
             table.take(ids)
     with pytest.raises(ValueError, match="names none"):
         table.take([0], [])
+
+
+def test_rows_at_positions_are_those_that_pylance_takes(dataset, table):
+    wanted = [5, 1900, 0, 5, table.count_rows() - 1]
+    assert table.rows(wanted) == dataset.take(wanted).combine_chunks()
+    assert table.rows(np.array(wanted), ["text"]) == dataset.take(wanted, columns=["text"]).combine_chunks()
+    assert table.rows([], ["id"]).num_rows == 0
+    assert table.head() == dataset.head(5).combine_chunks()
+    assert table.head(700, ["id"]).combine_chunks() == dataset.head(700, columns=["id"]).combine_chunks()
+    assert table.head(0).num_rows == 0 and table.head(5000).num_rows == table.count_rows()
+    for positions, error in [([table.count_rows()], IndexError), ([-1], ValueError), (3, TypeError)]:
+        with pytest.raises(error, match="position"):
+            table.rows(positions)
+
+
+def test_a_scan_fails_as_other_calls_do(tmp_path, values):
+    write_rows(tmp_path / "x.lance", values[:100]).delete("id = 3")
+    next((tmp_path / "x.lance" / "_deletions").iterdir()).unlink()
+    table = fewter.open(tmp_path / "x.lance", cache="memory://")
+    for read in [table.to_table, lambda: table.take([0]), lambda: table.scan().read_all(), lambda: next(table.scan())]:
+        with pytest.raises(FileNotFoundError, match="_deletions"):
+            read()
+    with pytest.raises(ValueError) as raised:
+        fewter.open(tmp_path / "x.lance", version=1).scan(filter="id / 0 > 1").read_all()
+    assert str(raised.value) == "the filter has no value for a row: divide by zero"
+
+
+def test_copies_and_pickles(table):
+    assert copy.copy(table) is copy.deepcopy(table) is table
+    for kept in (table, table.session):
+        with pytest.raises(TypeError, match="is not pickled"):
+            pickle.dumps(kept)
 
 
 def test_scan(dataset, table):
