@@ -4,6 +4,7 @@
 
 #include "fewter/filter/expressions_internal.h"
 #include "fewter/util/argument_error.h"
+#include "fewter/util/similar_names.h"
 
 namespace fewter {
 
@@ -37,12 +38,22 @@ arrow::Result<std::string> IdentityOf(const Expression& expression) {
   return identity + bytes->ToString();
 }
 
+/// As it stands in a message: 'name', 'struct.field', or [7] for the place of one.
+std::string TextOf(const arrow::FieldRef& reference) {
+  std::string path = reference.IsName() ? "." + *reference.name() : reference.ToDotPath();
+  if (path.starts_with('.')) path.replace(0, 1, "'").push_back('\'');
+  return path;
+}
+
 }  // namespace
 
 arrow::Result<std::vector<std::string>> NamesOf(const arrow::FieldRef& reference, const arrow::Schema& table) {
   const auto paths = reference.FindAll(table);
-  if (paths.empty()) return arrow::Status::KeyError("the dataset has no column ", reference.ToString());
-  if (paths.size() > 1) return ArgumentError("the dataset has several columns ", reference.ToString());
+  if (paths.empty()) {
+    const std::string hint = reference.IsName() ? DidYouMean(*reference.name(), table.field_names()) : "";
+    return arrow::Status::KeyError("the dataset has no column ", TextOf(reference), hint);
+  }
+  if (paths.size() > 1) return ArgumentError("the dataset has several columns ", TextOf(reference));
   std::vector<std::string> names;
   const arrow::FieldVector* fields = &table.fields();
   for (const int place : paths.front().indices()) {

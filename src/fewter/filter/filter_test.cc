@@ -56,6 +56,10 @@ TEST(Filter, WhatDoesNotFitIsRefused) {
   };
   EXPECT_TRUE(status_of(cp::is_null(cp::field_ref("c"))).IsKeyError());
   EXPECT_TRUE(status_of(cp::is_null(cp::field_ref(7))).IsKeyError());
+  EXPECT_EQ(status_of(cp::is_null(cp::field_ref("nope"))).message(), "the dataset has no column 'nope'");
+  EXPECT_EQ(status_of(cp::is_null(cp::field_ref(arrow::FieldRef("s", "y")))).message(),
+            "the dataset has no column 's.y'");
+  EXPECT_EQ(status_of(cp::is_null(cp::field_ref(7))).message(), "the dataset has no column [7]");
   EXPECT_TRUE(IsArgumentError(status_of(cp::field_ref("a"))));
   EXPECT_TRUE(IsArgumentError(status_of(cp::call("no_such_function", {cp::field_ref("a")}))));
   EXPECT_TRUE(IsArgumentError(status_of(cp::equal(cp::field_ref("s"), cp::literal("x")))));

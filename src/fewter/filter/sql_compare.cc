@@ -19,7 +19,17 @@ using arrow::Type;
 using Types = std::shared_ptr<arrow::DataType>;
 using Result = arrow::Result<SqlValue>;
 
+/// Types whose values a literal text is read as.
+bool IsReadFromText(const arrow::DataType& type) {
+  return IsNumber(type) || type.id() == Type::BOOL || arrow::is_temporal(type.id());
+}
+
 arrow::Status NotComparable(const SqlValue& left, const SqlValue& right) {
+  for (const auto& [text, other] : {std::pair{&right, &left}, {&left, &right}}) {
+    if (text->literal == nullptr || !IsText(*text->type) || !IsReadFromText(*other->type) || other->is_match) continue;
+    if (CoerceLiteral(*text, other->type)) continue;
+    return ArgumentError("'", text->literal->ToString(), "' is no ", other->type->ToString());
+  }
   return ArgumentError(left.type->ToString(), " and ", right.type->ToString(), " are not comparable");
 }
 

@@ -17,6 +17,7 @@
 #include "fewter/filter/sql_types.h"
 #include "fewter/filter/sql_value.h"
 #include "fewter/util/argument_error.h"
+#include "fewter/util/similar_names.h"
 
 namespace fewter {
 
@@ -60,7 +61,7 @@ class Conversion {
         {"NullTest", &Conversion::NullTest},       {"BooleanTest", &Conversion::BooleanTest},
         {"TypeCast", &Conversion::TypeCast},       {"FuncCall", &Conversion::Function},
         {"CoalesceExpr", &Conversion::CoalesceOf}, {"A_Indirection", &Conversion::Indirection},
-        {"A_ArrayExpr", &Conversion::List},
+        {"A_ArrayExpr", &Conversion::List},        {"SQLValueFunction", &Conversion::Keyword},
     };
     if (!node.is_object() || node.size() != 1) return ArgumentError("filter: a part that is not supported");
     const auto only = node.begin();
@@ -84,13 +85,8 @@ class Conversion {
  private:
   static std::string Describe(const std::string& kind) {
     static const std::map<std::string, std::string> known = {
-        {"CaseExpr", "CASE"},
-        {"SubLink", "a query inside a filter"},
-        {"RowExpr", "a row of values"},
-        {"ParamRef", "a parameter"},
-        {"MinMaxExpr", "GREATEST or LEAST"},
-        {"CollateClause", "COLLATE"},
-        {"SQLValueFunction", "a keyword that stands for a value"},
+        {"CaseExpr", "CASE"},        {"SubLink", "a query inside a filter"}, {"RowExpr", "a row of values"},
+        {"ParamRef", "a parameter"}, {"MinMaxExpr", "GREATEST or LEAST"},    {"CollateClause", "COLLATE"},
     };
     const auto found = known.find(kind);
     return found != known.end() ? found->second : kind;
@@ -168,8 +164,25 @@ class Conversion {
     if (TextsOf(parts).size() != parts.size()) return ArgumentError("* is not supported");
     ARROW_ASSIGN_OR_RAISE(const auto names, sql_.NamesAt(LocationOf(node), parts.size()));
     std::vector<std::string> path = {ColumnCalled(names.front())};
+    if (table_.GetFieldByName(path.front()) == nullptr) return NoColumn(names);
     for (size_t i = 1; i < names.size(); ++i) path.push_back(names[i].text);
     return At(path);
+  }
+
+  /// Who means a text may have forgotten its quotes.
+  arrow::Status NoColumn(const std::vector<SqlText::Name>& names) const {
+    const SqlText::Name& first = names.front();
+    const bool may_be_text = names.size() == 1 && !first.is_quoted;
+    return arrow::Status::KeyError("the dataset has no column '", first.text, "'",
+                                   DidYouMean(first.text, table_.field_names()),
+                                   may_be_text ? " (texts stand in single quotes)" : "");
+  }
+
+  /// CURRENT_DATE, USER and others.
+  Result Keyword(const Json& node) {
+    ARROW_ASSIGN_OR_RAISE(const auto names, sql_.NamesAt(LocationOf(node), 1));
+    const std::string& word = names.front().text;
+    return ArgumentError("the keyword ", word, " is not supported; a column of that name is written `", word, "`");
   }
 
   /// A column's own name: without quotes, in any case if there is none in the same.
@@ -181,15 +194,18 @@ class Conversion {
     return name.text;
   }
 
-  /// Values as they are compared: of dictionaries those that they stand for, of half floats floats.
+  /// Of a column that there is. Values as they are compared: of dictionaries those that they stand for, of half floats
+  /// floats.
   Result At(const std::vector<std::string>& path) const {
     auto field = table_.GetFieldByName(path.front());
-    if (field == nullptr) return arrow::Status::KeyError("the dataset has no column '", path.front(), "'");
     for (size_t i = 1; i < path.size(); ++i) {
       const auto* type = field->type().get();
       const int place =
           type->id() == arrow::Type::STRUCT ? static_cast<const arrow::StructType*>(type)->GetFieldIndex(path[i]) : -1;
-      if (place < 0) return arrow::Status::KeyError("'", path[i - 1], "' has no field '", path[i], "'");
+      if (place < 0) {
+        return arrow::Status::KeyError("'", path[i - 1], "' has no field '", path[i], "'",
+                                       DidYouMean(path[i], arrow::schema(type->fields())->field_names()));
+      }
       field = type->field(place);
     }
     SqlValue value{arrow::compute::field_ref(ReferenceOf(path)), field->type()};

@@ -252,7 +252,15 @@ TEST(SqlFilter, WhatIsRefusedIsNamedWithItsPlace) {
       {"count(*) = 1", "one row"},
       {"CAST(n AS uuid) = 1", "the type uuid is not supported"},
       {"date '2020-13-77' < at", "2020-13-77"},
-      {"n = 'x'", "not comparable"},
+      {"n = 'x'", "character 3: 'x' is no int32"},
+      {"'x' > x", "character 5: 'x' is no double"},
+      {"x IN (1, 'abc')", "'abc' is no double"},
+      {"price BETWEEN 1 AND '1,5'", "'1,5' is no decimal128(9, 2)"},
+      {"at > '2024-99-01'", "character 4: '2024-99-01' is no timestamp[us]"},
+      {"flag = 'perhaps'", "'perhaps' is no bool"},
+      {"'1' = 1", "not comparable"},
+      {"user = 3", "character 1: the keyword user is not supported; a column of that name is written `user`"},
+      {"n = 1 OR at > CURRENT_TIMESTAMP(3)", "character 15: the keyword CURRENT_TIMESTAMP is not supported"},
       {"Name = 1", "not comparable"},
       {"at = 3", "not comparable"},
       {"s = 1", "not comparable"},
@@ -273,7 +281,7 @@ TEST(SqlFilter, WhatIsRefusedIsNamedWithItsPlace) {
       {"date_part('year', n) = 1", "it takes a date"},
       {"regexp_match(Name, 'a') = true", "not comparable"},
       {"n[1] = 1", "it takes a list, and this is int32"},
-      {"n IN [1, 2]", "character 6: syntax error at or near"},
+      {"n IN [1, 2]", "character 6: syntax error at or near \"[\""},
       {"array_has([1, 2], n) AND name = 'é' AND nosuch(x)", "character 41: the function nosuch"},
   };
   for (const auto& [condition, part] : cases) {
@@ -281,6 +289,35 @@ TEST(SqlFilter, WhatIsRefusedIsNamedWithItsPlace) {
     EXPECT_TRUE(IsArgumentError(status)) << condition << ": " << status.ToString();
     EXPECT_NE(status.message().find(part), std::string::npos) << condition << ": " << status.ToString();
   }
+}
+
+TEST(SqlFilter, SyntaxErrorsQuoteTheTextAsItWasWritten) {
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"name = \"é x", "filter, character 8: unterminated quoted string at or near '\"é x'"},
+      {"name = 'x", "filter, character 8: unterminated quoted string at or near \"'x\""},
+      {"n IN [1] AND `two w", "filter, character 6: syntax error at or near \"[\""},
+      {"array_has([1], n) AND `two w", "filter, character 23: unterminated quoted identifier at or near \"`two w\""},
+      {"n = 1é", "filter, character 5: trailing junk after numeric literal at or near \"1é\""},
+      {"n = 1 \"a 'b\"", "filter, character 7: syntax error at or near '\"a 'b\"'"},
+  };
+  for (const auto& [condition, message] : cases) {
+    const auto status = Taken(condition).status();
+    EXPECT_TRUE(status.message().starts_with(message)) << condition << ": " << status.ToString();
+    const bool names_backticks = status.message().find("backticks") != std::string::npos;
+    EXPECT_EQ(names_backticks, status.message().find("unterminated") == std::string::npos) << status.ToString();
+  }
+}
+
+TEST(SqlFilter, AColumnThatThereIsNotIsNamedWithWhatMayBeMeant) {
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"Name = abc", "the dataset has no column 'abc' (texts stand in single quotes)"},
+      {"pirce > 1", "the dataset has no column 'pirce'; did you mean 'price'? (texts stand in single quotes)"},
+      {"`OTHER` = 6", "the dataset has no column 'OTHER'; did you mean 'Other'?"},
+      {"`s.a` = 3", "the dataset has no column 's.a'"},
+      {"no.a = 3", "the dataset has no column 'no'; did you mean 'n'?"},
+      {"s.`b c` = 'p'", "'s' has no field 'b c'; did you mean 'B c'?"},
+  };
+  for (const auto& [condition, message] : cases) EXPECT_EQ(Taken(condition).status().message(), message) << condition;
 }
 
 TEST(SqlFilter, WhatIsTooMuchIsRefused) {

@@ -144,8 +144,11 @@ arrow::Result<SqlText> SqlText::Parse(std::string_view condition) {
   const PgQueryParseResult parsed = pg_query_parse(text.c_str());
   arrow::Status outcome;
   if (parsed.error != nullptr) {
-    outcome = sql.ErrorAt(ByteOfCharacter(text, parsed.error->cursorpos), parsed.error->message,
-                          " (names that are keywords, or not plain words, stand in backticks)");
+    const int64_t location = ByteOfCharacter(text, parsed.error->cursorpos);
+    const std::string message = sql.WithOwnText(parsed.error->message, location);
+    const bool is_unterminated = message.starts_with("unterminated");
+    outcome = sql.ErrorAt(location, message,
+                          is_unterminated ? "" : " (names that are keywords, or not plain words, stand in backticks)");
   } else {
     outcome = sql.Take(nlohmann::json::parse(parsed.parse_tree, nullptr, false));
   }
@@ -217,6 +220,21 @@ arrow::Result<std::string> SqlText::NegativeAt(int64_t location) const {
   while (place < text_.size() && IsDigit(text_[place])) digits.push_back(text_[place++]);
   if (digits.empty()) return ErrorAt(location, "a number that is written in a way that is not supported");
   return "-" + digits;
+}
+
+std::string SqlText::WithOwnText(const std::string& message, int64_t location) const {
+  constexpr std::string_view kNear = " at or near \"";
+  const size_t near = message.find(kNear);
+  if (near == std::string::npos || !message.ends_with('"')) return message;
+  const size_t quoted = message.size() - 1 - (near + kNear.size());
+  const size_t begin = PlaceOf(location);
+  size_t end = PlaceOf(location + static_cast<int64_t>(quoted));
+  // The parser cuts characters of several bytes.
+  while (end < text_.size() && !BeginsCharacter(text_[end])) ++end;
+  // Where the parser has ARRAY there is only a bracket.
+  const std::string own = text_.substr(begin, std::max<size_t>(end - begin, 1));
+  const char* quote = own.find('"') == std::string::npos ? "\"" : "'";
+  return message.substr(0, near) + " at or near " + quote + own + quote;
 }
 
 size_t SqlText::PlaceOf(int64_t location) const {

@@ -55,6 +55,8 @@ class SqlText {
   explicit SqlText(std::string_view condition) : text_(condition) {}
 
   arrow::Status Take(nlohmann::json parsed);
+  /// A message of the parser's about a place: what it quotes from its text as that stands in the original.
+  std::string WithOwnText(const std::string& message, int64_t location) const;
   /// The place in the original text of one in the parser's; its end if it is none.
   size_t PlaceOf(int64_t location) const;
   /// Counted from 1.
