@@ -359,6 +359,56 @@ def test_blobs_are_what_says_where_they_lie(tmp_path, version):
         assert "no column 'blob.data'" in message("scan", uri, "--columns", "blob.data", code=3)
 
 
+def json_values(generator):
+    """Every kind of number, character and nesting, as what people write."""
+    numbers = [0, -1, 127, -128, 255, 256, -32769, 2**31, 2**63, -(2**63), 2**64 - 1, 2**64, 10**30, 0.0, -0.0, 0.1, 1.0, 5e-324]
+    numbers += [*(sign * 10.0**e for sign in (1, -1) for e in range(-8, 20)), 1e100, 1.7976931348623157e308, 123456789.125]
+    numbers += np.frombuffer(generator.bytes(8 * 300), np.float64).tolist()
+    numbers += (generator.standard_normal(300) * 10.0 ** generator.integers(-9, 20, 300)).tolist()
+    texts = ["", "ä€😀\u2028", "".join(map(chr, range(128))), "a/b\\\"c"]
+    values = [*(number for number in numbers if number == number and abs(number) != float("inf")), *texts, True, False, None]
+
+    def value(depth):
+        kind = generator.integers(0, 2 if depth < 5 else 1)
+        if kind == 0:
+            return values[generator.integers(0, len(values))]
+        items = [value(depth + 1) for _ in range(generator.integers(0, 4))]
+        return items if generator.integers(0, 2) else {texts[i] + str(i): item for i, item in enumerate(items)}
+
+    return [json.dumps(one) for one in values] + [json.dumps(value(0), ensure_ascii=False) for _ in range(300)] + [None, "1e999"]
+
+
+def test_json_is_text(tmp_path):
+    texts = json_values(np.random.default_rng(7))
+    inner = pa.array(texts, pa.json_())
+    lists = pa.ListArray.from_arrays(pa.array([0, *range(len(texts) - 1), len(texts)], pa.int32()), inner)
+    structs = pa.StructArray.from_arrays([inner, lists], ["x", "xs"])
+    maps = pa.MapArray.from_arrays(lists.offsets, pa.array(map(str, range(len(texts)))), inner)
+    table = pa.table({"id": range(len(texts)), "j": inner, "s": structs, "m": maps})
+    uri = str(tmp_path / "d.lance")
+    dataset = lance.write_dataset(table, uri, data_storage_version="2.2")
+    expected = dataset.to_table()
+    for read in scanned(uri), written(uri, tmp_path / "rows.arrow"), written(uri, tmp_path / "rows.parquet"):
+        assert read.schema == expected.schema and read.schema.field("j").type == pa.json_()
+        assert read.to_pylist() == expected.to_pylist()
+    assert scanned(uri, "--rows", "9,0,700").to_pylist() == dataset.take([9, 0, 700]).to_pylist()
+    assert scanned(uri, "--columns", "s.x").column(0).to_pylist() == expected["j"].to_pylist()
+    assert [line["j"] for line in lines(run("head", uri, "-n", 9, "--json"))] == expected["j"].to_pylist()[:9]
+    for condition in "j IS NULL", "s.x IS NOT NULL", "s IS NULL":
+        assert int(run("count", uri, "--filter", condition).stdout) == dataset.count_rows(condition)
+        assert scanned(uri, "--filter", condition).to_pylist() == dataset.to_table(filter=condition).to_pylist()
+    for condition in "j = '1'", "s.x < 'a'", "length(j) = 1", "array_has(s.xs, '1')":
+        assert "holds JSON" in message("count", uri, "--filter", condition, code=2)
+    assert "json_extract is not supported" in message("count", uri, "--filter", "json_extract(j, '$.a') = '1'", code=2)
+
+
+def test_json_that_is_none(tmp_path):
+    uri = str(tmp_path / "d.lance")
+    field = pa.field("j", pa.large_binary(), metadata={"ARROW:extension:name": "lance.json"})
+    lance.write_dataset(pa.table([pa.array([b"{}"], pa.large_binary())], schema=pa.schema([field])), uri)
+    assert "column 'j': malformed JSONB: a container of 2 bytes" in message("scan", uri, code=6)
+
+
 def test_names_with_commas_quotes_and_line_feeds(tmp_path):
     names = ["a,b", 'say "x"', "two\nlines\tand \x1b[1m", "plain"]
     uri = str(tmp_path / "d.lance")

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include <arrow/array/array_base.h>
 #include <arrow/array/util.h>
 #include <arrow/util/bitmap_ops.h>
+
+#include "fewter/dataset/json_columns.h"
 
 namespace fewter {
 
@@ -26,6 +29,19 @@ arrow::Status OtherType(const Fields& table, size_t position, const arrow::DataT
   return arrow::Status::NotImplemented(stored.metadata->path(), ": column '", lance::PathOf(table, position),
                                        "' is stored as ", stored.data->type->ToString(), ", the table says ",
                                        type.ToString());
+}
+
+/// Whether what a file has of the table's field is JSON that is to be text.
+bool BecomesText(const lance::Field& field, const arrow::DataType& type, const StoredColumn& stored) {
+  return field.is_json() && type.id() == arrow::Type::STRING && stored.data->type->id() == arrow::Type::LARGE_BINARY;
+}
+
+arrow::Result<std::shared_ptr<arrow::ArrayData>> TextOf(const Fields& table, size_t position,
+                                                        const StoredColumn& stored) {
+  auto text = JsonAsText(stored.data);
+  if (text.ok()) return text;
+  return text.status().WithMessage(stored.metadata->path(), ": column '", lance::PathOf(table, position),
+                                   "': ", text.status().message());
 }
 
 /// The fields below `parent` with the id of the table's field there, as far as the files still hold them.
@@ -92,6 +108,7 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> AssembleColumn(const std::vecto
   }
   StoredColumn& first = stored.front();
   if (stored.size() == 1 && first.data->type->Equals(*type)) return WithType(std::move(first.data), type);
+  if (stored.size() == 1 && BecomesText(table[position], *type, first)) return TextOf(table, position, first);
   const std::vector<size_t> wanted = ChildrenOf(table, position);
   const bool is_struct = type->id() == arrow::Type::STRUCT;
   for (const StoredColumn& one : stored) {

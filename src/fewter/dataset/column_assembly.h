@@ -28,12 +28,12 @@ struct StoredColumn {
   std::shared_ptr<arrow::ArrayData> data;
 };
 
-/// The column of the table's field that stands there, with `num_rows` rows, as `type` of it. `stored` is what the data
-/// files of a fragment that hold it have; all null if none does. Of a struct in several files, a row is null if it is
-/// null in all of them.
+/// The column of the table's field that stands there, with `num_rows` rows, as `type` of it, where JSON may be text.
+/// `stored` is what the data files of a fragment that hold it have; all null if none does. Of a struct in several
+/// files, a row is null if it is null in all of them.
 ///
 /// NotImplemented, naming the column, for one that is stored as another type, or lists whose items are in several
-/// files.
+/// files. JSON that is to be text: as JsonAsText, naming the column.
 arrow::Result<std::shared_ptr<arrow::ArrayData>> AssembleColumn(const std::vector<lance::Field>& table, size_t position,
                                                                 const std::shared_ptr<arrow::DataType>& type,
                                                                 int64_t num_rows, std::vector<StoredColumn> stored);

@@ -13,6 +13,7 @@
 
 #include "fewter/dataset/column_assembly.h"
 #include "fewter/dataset/data_files.h"
+#include "fewter/dataset/json_columns.h"
 #include "fewter/lance/deletions.h"
 #include "fewter/lance/schema.h"
 #include "fewter/util/argument_error.h"
@@ -68,7 +69,7 @@ arrow::Result<std::shared_ptr<arrow::Schema>> RowReader::SchemaOf(const std::vec
     if (!field.ok()) {
       return field.status().WithMessage("column '", fields[position].name, "': ", field.status().message());
     }
-    chosen.push_back(*std::move(field));
+    chosen.push_back(WithJsonAsText(*field));
     return arrow::Status::OK();
   };
   for (size_t i = 0; i < fields.size() && columns.empty(); ++i) {

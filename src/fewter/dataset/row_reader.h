@@ -32,8 +32,8 @@ class RowReader {
   static constexpr const char* kRowAddress = "_rowaddr";
 
   /// The schema of what Read returns for these columns; all of the table's if there are none. A field inside structs is
-  /// a column that is named by its path. KeyError for one that the table does not have, NotImplemented for one of a
-  /// type that is not read, an argument error for one named twice.
+  /// a column that is named by its path; JSON is text (json_columns.h). KeyError for one that the table does not have,
+  /// NotImplemented for one of a type that is not read, an argument error for one named twice.
   arrow::Result<std::shared_ptr<arrow::Schema>> SchemaOf(const std::vector<std::string>& columns) const;
 
   /// Rows of a fragment: ranges of offsets in it, one after the other. `schema` comes from SchemaOf; if it has kRowId,

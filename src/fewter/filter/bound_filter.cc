@@ -1,5 +1,6 @@
 #include "fewter/filter/bound_filter.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -8,12 +9,44 @@
 #include <arrow/compute/initialize.h>
 #include <arrow/compute/registry.h>
 #include <arrow/util/bitmap_ops.h>
+#include <arrow/util/key_value_metadata.h>
 
 #include "fewter/filter/expressions_internal.h"
 #include "fewter/filter/functions_internal.h"
 #include "fewter/util/argument_error.h"
 
 namespace fewter {
+
+namespace {
+
+/// Whether the field or one below it holds JSON, as its metadata says.
+bool HoldsJson(const arrow::Field& field) {
+  if (field.HasMetadata()) {
+    const auto extension = field.metadata()->Get("ARROW:extension:name");
+    if (extension.ok() && *extension == "lance.json") return true;
+  }
+  const auto& below = field.type()->fields();
+  return std::any_of(below.begin(), below.end(), [](const auto& child) { return HoldsJson(*child); });
+}
+
+/// An argument error if JSON is asked for anything but whether it is null. The bytes that it is stored as compare, but
+/// not as what they stand for.
+arrow::Status CheckJson(const arrow::compute::Expression& expression, const arrow::Schema& table) {
+  if (const arrow::FieldRef* reference = expression.field_ref()) {
+    ARROW_ASSIGN_OR_RAISE(const auto field, reference->GetOne(table));
+    if (!HoldsJson(*field)) return arrow::Status::OK();
+    return ArgumentError("column '", field->name(), "' holds JSON, which a filter can only test for being null");
+  }
+  const auto* call = expression.call();
+  if (call == nullptr) return arrow::Status::OK();
+  const bool is_test = call->function_name == "is_null" || call->function_name == "is_valid";
+  for (const auto& argument : call->arguments) {
+    if (!is_test || argument.field_ref() == nullptr) ARROW_RETURN_NOT_OK(CheckJson(argument, table));
+  }
+  return arrow::Status::OK();
+}
+
+}  // namespace
 
 arrow::Status EnsureComputeFunctions() {
   static const arrow::Status outcome = [] {
@@ -36,6 +69,7 @@ arrow::Result<BoundFilter> BoundFilter::Make(const Filter& filter, const arrow::
     ARROW_ASSIGN_OR_RAISE(auto names, NamesOf(reference, table));
     named.insert(std::move(names.front()));
   }
+  ARROW_RETURN_NOT_OK(CheckJson(expression, table));
   arrow::FieldVector fields;
   for (const auto& field : table.fields()) {
     if (named.contains(field->name())) fields.push_back(field);

@@ -15,8 +15,13 @@ std::string Quoted(const std::string& name) {
 
 }  // namespace
 
+bool Field::is_json() const {
+  const auto type = metadata.find(kExtensionKey);
+  return type != metadata.end() && type->second == kJsonExtension;
+}
+
 bool Field::is_blob_v2() const {
-  const auto type = metadata.find("ARROW:extension:name");
+  const auto type = metadata.find(kExtensionKey);
   if (type != metadata.end() && type->second == "lance.blob.v2") return true;
   return logical_type == "struct" && metadata.contains(kBlobKey);
 }

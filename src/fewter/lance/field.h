@@ -15,6 +15,10 @@ namespace fewter::lance {
 inline constexpr char kBlobKey[] = "lance-encoding:blob";
 /// Beside it, in the schema that blobs of the second kind are presented with.
 inline constexpr char kPackedKey[] = "lance-encoding:packed";
+/// Names an extension type, in the metadata of a field of the type that it is stored as.
+inline constexpr char kExtensionKey[] = "ARROW:extension:name";
+/// JSON, stored as JSONB.
+inline constexpr char kJsonExtension[] = "lance.json";
 
 /// A column or nested field of a schema. Fields come in pre-order; parent_id -1 is the top level.
 struct Field {
@@ -30,6 +34,7 @@ struct Field {
   bool is_blob() const { return metadata.contains(kBlobKey) || is_blob_v2(); }
   /// The second kind (version 2.2), which may lie in other files: by the type that tables say, or as files have it.
   bool is_blob_v2() const;
+  bool is_json() const;
 };
 
 /// The field of that name: at the top level, or inside structs, by their names and its own joined by dots. A name with
