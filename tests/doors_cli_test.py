@@ -69,6 +69,39 @@ def test_every_help_shows_an_example():
     assert "Example: " in run("--help").stdout
 
 
+def test_help_says_what_options_take_and_not_how_they_are_made():
+    for command in ["", *commands()]:
+        text = run(*command.split(), "--help").stdout
+        assert not re.search(r"UINT|\bINT\b|TEXT|FLOAT|REQUIRED|Option Group|[{}]|config=", text), command
+    query = run("query", "--help").stdout
+    for said in r"-k K +How many rows to return \[10\]", r"--exact +Compare", r"--column NAME +The vector column \(required\)":
+        assert re.search(said, query)
+    assert query.index("What to look for") < query.index("--vector FILE") < query.index("--row N") < query.index("\nOptions:")
+    man = run("man").stdout
+    assert "\\fB\\-k\\fR \\fIK\\fR\nHow many rows to return [10]\n" in man
+    assert "\\fB\\-\\-vector\\fR \\fIFILE\\fR\n" in man and "\\fB\\-\\-exact\\fR\nCompare" in man
+
+
+def test_slips_in_words_of_the_line():
+    query = ["query", DATASET, "--column", "vector", "--row", 0]
+    for arguments, said in [
+        ([*query, "--nprobe", 5], "unknown option '--nprobe'; did you mean '--nprobes'?"),
+        (["query", DATASET, "--colum=vector", "--row", 0], "unknown option '--colum'; did you mean '--column'?"),
+        (["cache", "stats", "--jsno"], "unknown option '--jsno'; did you mean '--json'?"),
+        ([*query, "--wholly-other"], "unknown option '--wholly-other'\n"),
+        (["qurey", DATASET], "no command 'fewter qurey'; did you mean 'query'?"),
+        (["cache", "stat"], "no command 'cache stat'; did you mean 'stats'?"),
+        ([*query, "more"], "unexpected argument 'more'\n"),
+        ([*query, "-k", "abc"], "-k: 'abc' is not a whole number"),
+        ([*query, "-k", 2**32], "-k: '4294967296' is more than 4294967295"),
+        ([*query, "--ef", "x"], "--ef: 'x' is not a whole number"),
+        (["bench", DATASET, "--column", "vector", "--queries", "q.npy", "--nprobes", "1,x"], "'x' is not a whole number"),
+        ([*query, "--distance-below", "near"], "--distance-below: 'near' is not a number"),
+        ([*query, "--distance-from", 5, "--distance-below", 1.5], "--distance-from 5 leaves nothing below --distance-below 1.5"),
+    ]:
+        assert said in run(*arguments, code=2).stderr
+
+
 def completions(tmp_path, *words):
     script = tmp_path / "completion.bash"
     script.write_text(run("completion", "bash").stdout)
@@ -138,7 +171,7 @@ def test_a_file_that_is_wrong(tmp_path):
                        ('[query]\nnprobes = "many"\n', "--nprobes")]:
         file.write_text(text)
         assert said in run("--config", file, "query", DATASET, "--column", "vector", "--row", 0, code=2).stderr
-    assert "nowhere" in run("--config", tmp_path / "nowhere", "count", DATASET, code=2).stderr
+    assert "nowhere': No such file" in run("--config", tmp_path / "nowhere", "count", DATASET, code=3).stderr
 
 
 def test_colours_are_for_terminals_that_want_them(monkeypatch):

@@ -89,7 +89,7 @@ def test_json_lines_of_every_kind(dataset):
         assert row == values
 
 
-@pytest.mark.parametrize("ending", ["arrow", "parquet"])
+@pytest.mark.parametrize("ending", ["arrow", "feather", "parquet"])
 def test_files_hold_what_pylance_reads(dataset, tmp_path, ending):
     output = tmp_path / f"rows.{ending}"
     run("scan", dataset.uri, "--output", output)
@@ -146,6 +146,38 @@ def test_columns_of_a_query():
         assert row["name"] == names[row["_rowid"]] and row["_rowaddr"] == row["_rowid"]
     assert names[5] in run(*arguments, "--columns", "name").stdout.decode()
     assert "no column 'nope'" in message(*arguments, "--columns", "nope", code=3)
+
+
+def test_names_that_there_are_not(dataset):
+    query = ["query", DATASET, "--column", "vector", "--row", 0]
+    for arguments, said in [
+        ([*query, "--columns", "nmae"], "no column 'nmae'; did you mean 'name'?"),
+        ([*query, "--columns", "wholly-other"], "no column 'wholly-other'; there are: name, vector\n"),
+        (["query", DATASET, "--column", "foo", "--row", 0], "no column 'foo'; there are: name, vector\n"),
+        ([*query, "--index", "vector_ixd"], "no vector index called 'vector_ixd'; did you mean 'vector_idx'?"),
+        ([*query, "--index", "foo"], "no vector index called 'foo'; there are: vector_idx\n"),
+        (["scan", dataset.uri, "--columns", "nested.tag"], "no column 'nested.tag'; did you mean 'nested.tags'?"),
+        (["head", dataset.uri, "--columns", "txet"], "no column 'txet'; did you mean 'text'?"),
+        (["cache", "prewarm", DATASET, "--column", "vecto", "--cache", "memory://"], "did you mean 'vector'?"),
+    ]:
+        assert said in message(*arguments, code=3)
+
+
+def test_tables_do_not_quote_single_values(dataset):
+    names = "kind,when,day,price,bytes,nested"
+    header, first = run("head", dataset.uri, "-n", 1, "--columns", names).stdout.decode().splitlines()
+    assert header.split() == names.split(",")
+    assert first.split() == ["a", "2024-02-29T01:02:03.000000Z", "1969-12-31", "0.00", "AP8=", '{"tags":[],"of":{"n":0}}']
+
+
+def test_info_has_the_types_of_schema(dataset):
+    types = {field["name"]: field["type"] for field in json.loads(run("schema", dataset.uri, "--json").stdout)["fields"]}
+    info = run("info", dataset.uri)
+    assert types["when"] == "timestamp[us, tz=UTC]"
+    for name, type in types.items():
+        assert f"    {name}: {type}\n" in info.stdout.decode()
+    columns = json.loads(run("info", dataset.uri, "--json").stdout)["columns"]
+    assert {column["name"]: column["type"] for column in columns} == types
 
 
 def test_filters(dataset):

@@ -1,5 +1,7 @@
 #include "fewter/cli/app_outline.h"
 
+#include <fmt/format.h>
+
 #include <sstream>
 
 namespace fewter::cli {
@@ -53,6 +55,22 @@ std::vector<std::string> ChoicesOf(const CLI::Option& option) {
 
 bool TakesValue(const CLI::Option& option) {
   return option.get_items_expected_max() > 0;
+}
+
+std::string ValueNameOf(const CLI::Option& option) {
+  if (!TakesValue(option)) return "";
+  return option.get_option_text().empty() ? option.get_type_name() : option.get_option_text();
+}
+
+std::string DescriptionOf(const CLI::Option& option) {
+  std::string text = option.get_description();
+  const std::string standard = option.get_option_text().empty() ? option.get_default_str() : "";
+  // A list has brackets already.
+  if (!standard.empty()) text += standard.starts_with('[') ? " " + standard : fmt::format(" [{}]", standard);
+  if (!option.get_envname().empty()) text += fmt::format(" (environment: {})", option.get_envname());
+  for (const CLI::Option* other : option.get_needs()) text += fmt::format(" (with {})", other->get_name());
+  for (const CLI::Option* other : option.get_excludes()) text += fmt::format(" (not with {})", other->get_name());
+  return text;
 }
 
 }  // namespace fewter::cli

@@ -30,4 +30,11 @@ std::vector<std::string> ChoicesOf(const CLI::Option& option);
 /// Whether an option is followed by a value.
 bool TakesValue(const CLI::Option& option);
 
+/// What help calls the value of an option, "FILE"; empty if it takes none.
+std::string ValueNameOf(const CLI::Option& option);
+
+/// What an option is for, with what holds without it, the environment's name for it, and the options that it goes with
+/// or does not. An option text, which is for the name of the value, says that its default is told by the description.
+std::string DescriptionOf(const CLI::Option& option);
+
 }  // namespace fewter::cli

@@ -1,7 +1,6 @@
 #include <fmt/core.h>
 
 #include <cstdio>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +10,8 @@
 
 #include "fewter/cli/cache_choice.h"
 #include "fewter/cli/commands.h"
+#include "fewter/cli/decimal_number.h"
+#include "fewter/cli/names_check.h"
 #include "fewter/cli/npy.h"
 #include "fewter/cli/search_timing.h"
 #include "fewter/cli/store_choice.h"
@@ -109,6 +110,7 @@ arrow::Status RunBench(const BenchOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto queries, ReadVectors(options.queries_file));
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
   ARROW_ASSIGN_OR_RAISE(auto dataset, OpenDataset(options.store, std::move(backend)));
+  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, {options.column}));
   std::vector<Setting> settings = SettingsOf(options);
   NearestRows truth;
   if (!options.truth_file.empty()) {
@@ -128,33 +130,41 @@ arrow::Status RunBench(const BenchOptions& options) {
 }
 
 /// An option that takes numbers separated by commas.
-CLI::Option* AddList(CLI::App* command, const std::string& name, std::vector<uint32_t>* list, uint32_t largest,
-                     const std::string& description) {
+CLI::Option* AddList(CLI::App* command, const std::string& name, std::vector<uint32_t>* list,
+                     const CLI::Validator& numbers, const std::string& description) {
   return command->add_option(name, *list, description)
+      ->type_name("N,...")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::Range(uint32_t{1}, largest));
+      ->transform(numbers);
 }
 
 }  // namespace
 
 void AddBenchCommand(CLI::App* app, Action* action) {
-  constexpr uint32_t kAny = std::numeric_limits<uint32_t>::max();
+  const CLI::Validator any = DecimalNumber32(1);
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command = app->add_subcommand("bench", "Measures how fast an index answers, and how well");
   AddStoreOptions(command, &options->store);
-  command->add_option("--column", options->column, "The vector column")->required();
-  command->add_option("--queries", options->queries_file, "A .npy file of vectors to look for")->required();
-  command->add_option("--truth", options->truth_file,
-                      "A .npy file of the rows that are nearest to each of them, by their number in the dataset");
-  command->add_option("-k", options->k, "How many rows to find [10]")->check(CLI::Range(uint32_t{1}, kAny));
-  AddList(command, "--nprobes", &options->nprobes, kAny, "How many partitions to search, such as 1,5,20")
+  command->add_option("--column", options->column, "The vector column")->type_name("NAME")->required();
+  command->add_option("--queries", options->queries_file, "A .npy file of vectors to look for")
+      ->type_name("FILE")
+      ->required();
+  command
+      ->add_option("--truth", options->truth_file,
+                   "A .npy file of the rows that are nearest to each of them, by their number in the dataset")
+      ->type_name("FILE");
+  command->add_option("-k", options->k, "How many rows to find [10]")->type_name("K")->transform(any);
+  AddList(command, "--nprobes", &options->nprobes, any, "How many partitions to search, such as 1,5,20")
       ->capture_default_str();
-  AddList(command, "--ef", &options->efs, kAny, "HNSW: candidates to keep on the way [1.5 K]");
-  AddList(command, "--refine", &options->refine_factors, kAny,
+  AddList(command, "--ef", &options->efs, any, "HNSW: candidates to keep on the way [1.5 K]");
+  AddList(command, "--refine", &options->refine_factors, any,
           "Take this many times K rows from the index and order them by exact distances");
-  AddList(command, "--threads", &options->threads, 1024, "How many callers search at once")->capture_default_str();
-  command->add_option("--cache", options->cache, "Where index parts are kept, as for query")->envname(kCacheVariable);
+  AddList(command, "--threads", &options->threads, DecimalNumber(1, 1024), "How many callers search at once")
+      ->capture_default_str();
+  command->add_option("--cache", options->cache, "Where index parts are kept, as for query")
+      ->type_name("URI")
+      ->envname(kCacheVariable);
   command->add_flag("--json", options->json, "Print one JSON object a setting");
   command->footer(
       "Example: fewter bench examples/packages.lance --column vector --queries examples/packages_queries.npy -k 10\n"

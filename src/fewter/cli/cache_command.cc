@@ -19,6 +19,7 @@
 #include "fewter/cache/registry/registry.h"
 #include "fewter/cli/cache_choice.h"
 #include "fewter/cli/commands.h"
+#include "fewter/cli/names_check.h"
 #include "fewter/cli/stats_output.h"
 #include "fewter/cli/store_choice.h"
 #include "fewter/cli/terminal.h"
@@ -265,6 +266,8 @@ arrow::Status Prewarm(const PrewarmOptions& options) {
   ARROW_ASSIGN_OR_RAISE(PrewarmLimits limits, LimitsOf(options));
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
   ARROW_ASSIGN_OR_RAISE(const auto dataset, OpenDataset(options.store, std::move(backend)));
+  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, {options.column}));
+  ARROW_RETURN_NOT_OK(CheckIndex(*dataset, options.index));
   const auto mode = options.strict ? PrewarmMode::kStrict : PrewarmMode::kBestEffort;
   auto progress_line = std::make_optional<ProgressLine>();
   limits.progress = [&](const PrewarmProgress& progress) { ShowProgress(progress, &*progress_line); };
@@ -306,13 +309,15 @@ void AddPrewarmCommand(CLI::App* app, Action* action) {
   auto options = std::make_shared<PrewarmOptions>();
   CLI::App* command = app->add_subcommand("prewarm", "Brings every part of an index into a cache");
   AddStoreOptions(command, &options->store);
-  command->add_option("--column", options->column, "The vector column")->required();
-  command->add_option("--index", options->index, "The index, if the column has several");
+  command->add_option("--column", options->column, "The vector column")->type_name("NAME")->required();
+  command->add_option("--index", options->index, "The index, if the column has several")->type_name("NAME");
   command->add_option("--cache", options->cache, "The cache's URI [memory over the user's cache folder]")
+      ->type_name("URI")
       ->envname(kCacheVariable);
-  command->add_option("--max-bytes", options->max_bytes,
-                      "Read at most about so much of each segment, e.g. 10GiB [all]");
-  command->add_option("--bandwidth", options->bandwidth, "Read at most so much a second, e.g. 100MiB [no limit]");
+  command->add_option("--max-bytes", options->max_bytes, "Read at most about so much of each segment, e.g. 10GiB [all]")
+      ->type_name("BYTES");
+  command->add_option("--bandwidth", options->bandwidth, "Read at most so much a second, e.g. 100MiB [no limit]")
+      ->type_name("BYTES");
   command->add_flag("--strict", options->strict, "Fail if a part could not be read or did not stay");
   command->add_flag("--json", options->json, "Print one JSON object");
   command->footer("Example: fewter cache prewarm examples/packages.lance --column vector");
@@ -336,7 +341,8 @@ void AddCacheCommand(CLI::App* app, Action* action) {
       ->add_flag("--json", options->json, "Print one JSON object");
   AddPlaceCommand(cache, "clear", "Drops all entries, or those of one index", " /tmp/index-cache", action, options,
                   Clear)
-      ->add_option("--index", options->index, "The UUID of an index (see fewter info); only its entries are dropped");
+      ->add_option("--index", options->index, "The UUID of an index (see fewter info); only its entries are dropped")
+      ->type_name("UUID");
   AddPrewarmCommand(cache, action);
 }
 

@@ -1,12 +1,16 @@
 #include "fewter/cli/config_file.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <fstream>
 #include <istream>
 #include <memory>
 #include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <arrow/util/io_util.h>
 
 #include "fewter/cli/app_outline.h"
 
@@ -99,8 +103,17 @@ void AddConfigFile(CLI::App* app) {
   app->allow_config_extras(CLI::config_extras_mode::error);
   const char* named = std::getenv("FEWTER_CONFIG");
   const bool is_named = named != nullptr && *named != '\0';
-  app->set_config("--config", is_named ? named : UserConfigFile(), "A file of options (environment: FEWTER_CONFIG)",
-                  is_named);
+  app->set_config("--config", is_named ? named : UserConfigFile(),
+                  "A file of options [~/.config/fewter/config.toml] (environment: FEWTER_CONFIG)", is_named)
+      ->option_text("FILE");
+}
+
+arrow::Status CheckConfigFile(const CLI::App& app) {
+  const CLI::Option& option = *app.get_config_ptr();
+  const auto file = option.as<std::string>();
+  const bool is_named = option.count() > 0 || option.get_required();
+  if (!is_named || std::ifstream(file).is_open()) return arrow::Status::OK();
+  return arrow::internal::IOErrorFromErrno(errno, "cannot read '", file, "'");
 }
 
 }  // namespace fewter::cli

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <arrow/status.h>
+
 namespace fewter::cli {
 
 /// Lets an app's options be given by a file, too: $FEWTER_CONFIG, or fewter/config.toml in $XDG_CONFIG_HOME (or
@@ -12,5 +14,8 @@ namespace fewter::cli {
 ///     [query]
 ///     nprobes = 50                            # of one
 void AddConfigFile(CLI::App* app);
+
+/// An I/O error with its errno if a file was named that cannot be opened.
+arrow::Status CheckConfigFile(const CLI::App& app);
 
 }  // namespace fewter::cli

@@ -9,6 +9,7 @@
 
 #include "fewter/cli/commands.h"
 #include "fewter/cli/decimal_number.h"
+#include "fewter/cli/names_check.h"
 #include "fewter/cli/output_file.h"
 #include "fewter/cli/row_sink.h"
 #include "fewter/cli/rows_choice.h"
@@ -43,6 +44,7 @@ arrow::Status ForFirstRows(const HeadOptions& options, const Dataset& dataset,
 
 arrow::Status RunHead(const HeadOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto dataset, OpenDataset(options.rows.store, nullptr));
+  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, options.rows.columns));
   if (options.json) {
     const auto stream = WriteToDescriptor(STDOUT_FILENO, "standard output");
     ARROW_ASSIGN_OR_RAISE(const auto sink, OpenRowSink(RowFormat::kJsonLines, nullptr, stream));
@@ -70,7 +72,10 @@ void AddHeadCommand(CLI::App* app, Action* action) {
   auto options = std::make_shared<HeadOptions>();
   CLI::App* command = app->add_subcommand("head", "Shows the first rows of a dataset");
   AddRowsOptions(command, &options->rows);
-  command->add_option("-n", options->count, "How many rows")->capture_default_str()->transform(DecimalNumber(0));
+  command->add_option("-n", options->count, "How many rows")
+      ->type_name("N")
+      ->capture_default_str()
+      ->transform(DecimalNumber(0));
   command->add_flag("--json", options->json, "Print one JSON object a row");
   command->footer("Example: fewter head examples/packages.lance -n 5 --columns name");
   command->callback([=] { *action = [options] { return RunHead(*options); }; });

@@ -12,6 +12,7 @@
 #include "fewter/cli/store_choice.h"
 #include "fewter/cli/text_table.h"
 #include "fewter/dataset/dataset.h"
+#include "fewter/lance/schema.h"
 #include "fewter/util/status_text.h"
 
 namespace fewter::cli {
@@ -74,11 +75,18 @@ nlohmann::json FragmentsJson(const lance::Manifest& manifest) {
   return fragments;
 }
 
+/// As Arrow writes it; Lance's own name for a type that is not read.
+std::string TypeOf(const lance::Manifest& manifest, size_t position) {
+  const auto field = lance::ToArrowField(manifest.fields, position);
+  return field.ok() ? (*field)->type()->ToString() : manifest.fields[position].logical_type;
+}
+
 nlohmann::json DatasetJson(const std::string& uri, const lance::Manifest& manifest) {
   auto columns = nlohmann::json::array();
-  for (const auto& field : manifest.fields) {
+  for (size_t i = 0; i < manifest.fields.size(); ++i) {
+    const lance::Field& field = manifest.fields[i];
     if (field.parent_id >= 0) continue;
-    columns.push_back({{"name", field.name}, {"type", field.logical_type}, {"nullable", field.nullable}});
+    columns.push_back({{"name", field.name}, {"type", TypeOf(manifest, i)}, {"nullable", field.nullable}});
   }
   return {{"uri", uri},
           {"version", manifest.version},
@@ -120,8 +128,9 @@ void PrintTable(const std::string& uri, const Dataset& dataset) {
   fmt::print("  version {} ({}), storage version {}, {} rows\n", manifest.version, manifest.path,
              manifest.data_storage_version, manifest.live_rows());
   fmt::print("  columns\n");
-  for (const auto& field : manifest.fields) {
-    if (field.parent_id < 0) fmt::print("    {}: {}\n", PrintableName(field.name), PrintableName(field.logical_type));
+  for (size_t i = 0; i < manifest.fields.size(); ++i) {
+    const lance::Field& field = manifest.fields[i];
+    if (field.parent_id < 0) fmt::print("    {}: {}\n", PrintableName(field.name), PrintableName(TypeOf(manifest, i)));
   }
   PrintFragments(manifest);
   const auto names = dataset.VectorIndexNames();

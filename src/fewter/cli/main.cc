@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string>
 
 #include <fmt/core.h>
@@ -8,7 +9,9 @@
 #include "fewter/cli/commands.h"
 #include "fewter/cli/config_file.h"
 #include "fewter/cli/exit_code.h"
+#include "fewter/cli/help_text.h"
 #include "fewter/cli/terminal.h"
+#include "fewter/cli/unknown_word.h"
 #include "fewter/util/status_text.h"
 #include "fewter/version.h"
 
@@ -34,13 +37,22 @@ std::string FailureMessage(const CLI::App* /*app*/, const CLI::Error& error) {
                      fewter::Printable(error.what()));
 }
 
-/// The name of a command that there is not, if that is what is wrong with the line; empty otherwise.
-std::string UnknownCommand(const CLI::App& app) {
-  const CLI::App* last = &app;
-  while (!last->get_subcommands().empty()) last = last->get_subcommands().front();
-  const auto rest = app.remaining(/*recurse=*/true);
-  const bool is_unknown = last->get_require_subcommand_min() > 0 && !rest.empty() && !rest.front().starts_with('-');
-  return is_unknown ? last->get_name() + " " + rest.front() : "";
+/// Says what was wrong, and returns the exit code for it.
+int Fail(const arrow::Status& status) {
+  fmt::print(stderr, "{} {}\n", fewter::cli::Red("fewter:", stderr), fewter::MessageWithReason(status));
+  return fewter::cli::ExitCodeFor(status);
+}
+
+int FailToParse(const CLI::App& app, const CLI::ParseError& error) {
+  // Help and version are "errors" with code 0 to CLI11.
+  if (error.get_exit_code() == 0) return app.exit(error);
+  if (const std::string unknown = fewter::cli::UnknownWord(app); !unknown.empty()) {
+    app.exit(CLI::ParseError(unknown, CLI::ExitCodes::ExtrasError));
+    return fewter::cli::kUsage;
+  }
+  if (const auto readable = fewter::cli::CheckConfigFile(app); !readable.ok()) return Fail(readable);
+  app.exit(error);
+  return fewter::cli::kUsage;
 }
 
 }  // namespace
@@ -51,6 +63,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(kFooter);
   app.failure_message(FailureMessage);
+  app.formatter(std::make_shared<fewter::cli::HelpText>());
   fewter::cli::Action action;
   fewter::cli::AddInfoCommand(&app, &action);
   fewter::cli::AddQueryCommand(&app, &action);
@@ -67,17 +80,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (const std::string unknown = UnknownCommand(app); error.get_exit_code() != 0 && !unknown.empty()) {
-      fmt::print(stderr, "fewter: there is no command '{}'\nRun with --help for more information.\n",
-                 fewter::Printable(unknown));
-      return fewter::cli::kUsage;
-    }
-    // Help and version are "errors" with code 0 to CLI11.
-    return app.exit(error) == 0 ? fewter::cli::kOk : fewter::cli::kUsage;
+    return FailToParse(app, error);
   }
   arrow::Status status = Run(action);
   if (status.ok() && std::fflush(stdout) != 0) status = arrow::Status::IOError("cannot write to standard output");
-  if (!status.ok())
-    fmt::print(stderr, "{} {}\n", fewter::cli::Red("fewter:", stderr), fewter::MessageWithReason(status));
-  return fewter::cli::ExitCodeFor(status);
+  return status.ok() ? fewter::cli::kOk : Fail(status);
 }

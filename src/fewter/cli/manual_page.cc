@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <string>
 
@@ -32,13 +31,11 @@ std::string Roff(const std::string& text) {
 std::string OptionEntry(const CLI::Option& option) {
   std::string names = option.get_positional() ? "\\fI" + Roff(option.get_name()) + "\\fR" : "";
   for (const std::string& name : NamesOf(option)) names += (names.empty() ? "" : ", ") + ("\\fB" + Roff(name) + "\\fR");
-  const auto choices = ChoicesOf(option);
   if (!option.get_positional() && TakesValue(option)) {
-    names += choices.empty() ? " \\fIVALUE\\fR" : " " + Roff(fmt::format("{}", fmt::join(choices, "|")));
+    const std::string value = Roff(ValueNameOf(option));
+    names += ChoicesOf(option).empty() ? " \\fI" + value + "\\fR" : " " + value;
   }
-  const std::string standard = option.get_default_str().empty() ? "" : " [" + option.get_default_str() + "]";
-  const std::string variable = option.get_envname().empty() ? "" : " (environment: " + option.get_envname() + ")";
-  return fmt::format(".TP\n{}\n{}\n", names, Roff(option.get_description() + standard + variable));
+  return fmt::format(".TP\n{}\n{}\n", names, Roff(DescriptionOf(option)));
 }
 
 std::string CommandEntry(const CommandOutline& command) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -17,6 +18,7 @@
 #include "fewter/cli/commands.h"
 #include "fewter/cli/decimal_number.h"
 #include "fewter/cli/json_text.h"
+#include "fewter/cli/names_check.h"
 #include "fewter/cli/npy.h"
 #include "fewter/cli/rows_choice.h"
 #include "fewter/cli/stats_output.h"
@@ -103,9 +105,16 @@ arrow::Status RunQuery(const QueryOptions& options) {
   if (asked.max_nprobes != 0 && asked.max_nprobes < asked.nprobes) {
     return ArgumentError("--max-nprobes ", asked.max_nprobes, " is less than --nprobes ", asked.nprobes);
   }
+  if (asked.distance_from && asked.distance_below && *asked.distance_from >= *asked.distance_below) {
+    return ArgumentError(fmt::format("--distance-from {} leaves nothing below --distance-below {}",
+                                     *asked.distance_from, *asked.distance_below));
+  }
   ARROW_ASSIGN_OR_RAISE(const auto filter, ReadFilter(options.filter));
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
   ARROW_ASSIGN_OR_RAISE(auto dataset, OpenDataset(options.store, std::move(backend)));
+  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, {asked.column}));
+  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, asked.columns));
+  ARROW_RETURN_NOT_OK(CheckIndex(*dataset, asked.index));
   ARROW_ASSIGN_OR_RAISE(const auto queries, ReadQueries(options, *dataset));
   SearchRequest request = options.request;
   request.filter = filter;
@@ -134,51 +143,64 @@ std::map<std::string, Metric> MetricNames() {
   return names;
 }
 
+/// How to search.
+void AddSearchOptions(CLI::App* command, SearchRequest* request) {
+  const auto add_number = [&](const char* name, auto* value, const char* description, const char* type, int64_t least) {
+    constexpr int64_t kMost = std::numeric_limits<std::decay_t<decltype(*value)>>::max();
+    return command->add_option(name, *value, description)->type_name(type)->transform(DecimalNumber(least, kMost));
+  };
+  add_number("-k", &request->k, "How many rows to return", "K", 1)->capture_default_str();
+  add_number("--nprobes", &request->nprobes, "How many partitions to search", "N", 1)->capture_default_str();
+  add_number("--max-nprobes", &request->max_nprobes,
+             "How many to search at most, while fewer than K rows are found [as --nprobes]", "N", 0);
+  add_number("--ef", &request->ef, "HNSW: candidates to keep on the way [1.5 K]", "N", 0);
+  add_number("--refine", &request->refine_factor,
+             "Take this many times K rows from the index and order them by exact distances", "N", 0);
+  command->add_option("--distance-from", request->distance_from, "Only rows at this distance or farther")
+      ->type_name("DISTANCE")
+      ->check(Number());
+  command->add_option("--distance-below", request->distance_below, "Only rows nearer than this")
+      ->type_name("DISTANCE")
+      ->check(Number());
+  AddChoice(command, "--metric", &request->metric, MetricNames(), "How distances are measured [the index's]");
+  AddChoice(command, "--approx-mode", &request->approx_mode,
+            std::map<std::string, ApproxMode>{
+                {"normal", ApproxMode::kNormal}, {"fast", ApproxMode::kFast}, {"accurate", ApproxMode::kAccurate}},
+            "How good estimates of RaBitQ are [normal]");
+  add_number("--query-parallelism", &request->query_parallelism,
+             "Threads that search partitions; -1 for one a processor [1]", "N", -1);
+  command->add_flag("--exact{false}", request->use_index, "Compare every row instead of asking an index");
+  command->add_option("--index", request->index, "The index to use, if the column has several")->type_name("NAME");
+  command->add_flag("--fast-search", request->indexed_rows_only, "Leave out rows that no index covers");
+}
+
 }  // namespace
 
 void AddQueryCommand(CLI::App* app, Action* action) {
   auto options = std::make_shared<QueryOptions>();
   CLI::App* command = app->add_subcommand("query", "Finds the rows nearest to a vector");
   AddStoreOptions(command, &options->store);
-  command->add_option("--column", options->request.column, "The vector column")->required();
+  command->add_option("--column", options->request.column, "The vector column")->type_name("NAME")->required();
   AddColumnsOption(command, &options->request.columns, "What to return of each row, separated by commas");
   auto* filter = AddFilterOption(command, &options->filter);
   command
       ->add_flag("--filter-after", options->request.filter_after,
                  "Look for the nearest of all rows, and return those of them that pass the filter")
       ->needs(filter);
-  auto* query = command->add_option_group("query", "What to look for");
-  query->add_option("--vector", options->vector_file, "A .npy file of one vector or a matrix of them");
-  query->add_option("--row", options->row, "The vector of this row of the dataset")->transform(DecimalNumber(0));
+  auto* query = command->add_option_group("What to look for");
+  query->add_option("--vector", options->vector_file, "A .npy file of one vector or a matrix of them")
+      ->type_name("FILE");
+  query->add_option("--row", options->row, "The vector of this row of the dataset")
+      ->type_name("N")
+      ->transform(DecimalNumber(0));
   query->require_option(1);
-  command->add_option("-k", options->request.k, "How many rows to return")
-      ->capture_default_str()
-      ->check(CLI::Range(uint32_t{1}, std::numeric_limits<uint32_t>::max()));
-  command->add_option("--nprobes", options->request.nprobes, "How many partitions to search")
-      ->capture_default_str()
-      ->check(CLI::Range(uint32_t{1}, std::numeric_limits<uint32_t>::max()));
-  command->add_option("--max-nprobes", options->request.max_nprobes,
-                      "How many to search at most, while fewer than K rows are found [as --nprobes]");
-  command->add_option("--ef", options->request.ef, "HNSW: candidates to keep on the way [1.5 K]");
-  command->add_option("--refine", options->request.refine_factor,
-                      "Take this many times K rows from the index and order them by exact distances");
-  command->add_option("--distance-from", options->request.distance_from, "Only rows at this distance or farther");
-  command->add_option("--distance-below", options->request.distance_below, "Only rows nearer than this");
-  AddChoice(command, "--metric", &options->request.metric, MetricNames(), "How distances are measured [the index's]");
-  AddChoice(command, "--approx-mode", &options->request.approx_mode,
-            std::map<std::string, ApproxMode>{
-                {"normal", ApproxMode::kNormal}, {"fast", ApproxMode::kFast}, {"accurate", ApproxMode::kAccurate}},
-            "How good estimates of RaBitQ are [normal]");
-  command->add_option("--query-parallelism", options->request.query_parallelism,
-                      "Threads that search partitions; -1 for one a processor [1]");
-  command->add_flag("--exact{false}", options->request.use_index, "Compare every row instead of asking an index");
-  command->add_option("--index", options->request.index, "The index to use, if the column has several");
-  command->add_flag("--fast-search", options->request.indexed_rows_only, "Leave out rows that no index covers");
+  AddSearchOptions(command, &options->request);
   command
       ->add_option("--cache", options->cache,
                    "Where index parts are kept: memory://?capacity=512MiB, disk:///folder?capacity=20GiB,\n"
                    "redis://host:6379, several of them separated by commas, or none\n"
                    "[memory over the user's cache folder on disk, at most 5 GiB]")
+      ->type_name("URI")
       ->envname(kCacheVariable);
   command->add_flag("--json", options->json, "Print one JSON object a query");
   command->add_flag("--stats", options->stats, "Print time, requests and cache counts at the end");

@@ -46,7 +46,7 @@ void AddColumnsOption(CLI::App* command, std::vector<std::string>* columns, cons
     return true;
   };
   command->add_option("--columns", CLI::callback_t(parse), description + "; \"a,b\" is one name")
-      ->type_name("TEXT,...")
+      ->type_name("NAME,...")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
@@ -61,6 +61,7 @@ CLI::Option* AddFilterOption(CLI::App* command, std::string* filter) {
     return std::string(text.empty() ? "is empty; for all rows leave it out" : "");
   };
   return command->add_option("--filter", *filter, "Only rows for which this is true, as in SQL behind WHERE")
+      ->type_name("SQL")
       ->check(CLI::Validator(check, "", "condition"));
 }
 

@@ -14,6 +14,7 @@
 #include "fewter/cli/choice_option.h"
 #include "fewter/cli/commands.h"
 #include "fewter/cli/decimal_number.h"
+#include "fewter/cli/names_check.h"
 #include "fewter/cli/output_file.h"
 #include "fewter/cli/row_sink.h"
 #include "fewter/cli/rows_choice.h"
@@ -126,6 +127,7 @@ arrow::Status WriteRows(RowFormat format, bool shows_progress, Rows* rows,
 arrow::Status RunScan(const ScanOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const RowFormat format, FormatOf(options));
   ARROW_ASSIGN_OR_RAISE(auto dataset, OpenDataset(options.rows.store, nullptr));
+  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, options.rows.columns));
   ARROW_ASSIGN_OR_RAISE(auto rows, Rows::Open(options, std::move(dataset)));
   if (options.to_stdout()) {
     const auto stream = WriteToDescriptor(STDOUT_FILENO, "standard output");
@@ -146,12 +148,15 @@ void AddScanCommand(CLI::App* app, Action* action) {
   AddRowsOptions(command, &options->rows);
   command
       ->add_option("--rows", options->numbers, "Only the rows with these numbers, separated by commas, in this order")
+      ->type_name("N,...")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->transform(DecimalNumber(0))
       ->excludes("--filter");
-  command->add_option("-o,--output", options->output,
-                      "FILE.arrow, FILE.parquet or FILE.jsonl [JSON lines on standard output]");
+  command
+      ->add_option("-o,--output", options->output,
+                   "FILE.arrow (or .feather), FILE.parquet or FILE.jsonl [JSON lines on standard output]")
+      ->type_name("FILE");
   AddChoice(command, "--format", &options->format,
             std::map<std::string, RowFormat>{
                 {"arrow", RowFormat::kArrowFile}, {"json", RowFormat::kJsonLines}, {"parquet", RowFormat::kParquet}},

@@ -47,13 +47,16 @@ void AddStoreOptions(CLI::App* command, StoreChoice* choice) {
   command
       ->add_option("--storage-option", choice->storage_options,
                    "key=value for the dataset's store, by pylance's names; may be repeated")
+      ->type_name("KEY=VALUE")
       ->take_all()
       ->expected(1);
   command->add_option("--dataset-version", choice->version, "The version to open [latest]")
+      ->type_name("N")
       ->transform(DecimalNumber(1));
   command
       ->add_option("--data-cache", choice->data_cache,
                    "A cache of its own for pages of remote data files, as --cache [the same cache]")
+      ->type_name("URI")
       ->envname("FEWTER_DATA_CACHE");
   command->add_flag("--trace-io", choice->trace_io, "Print a line on standard error for every request to the store");
 }

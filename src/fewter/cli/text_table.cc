@@ -33,14 +33,22 @@ std::string OnOneLine(std::string_view text) {
   return Printable(line);
 }
 
-/// Text as it is; the rest as JSON.
+/// Lists, structs and maps as JSON; the rest as JSON has it, without quotes.
 arrow::Result<std::string> CellText(const arrow::Array& array, int64_t row) {
   if (array.IsValid(row)) {
     if (const auto* text = dynamic_cast<const arrow::StringArray*>(&array)) return OnOneLine(text->GetView(row));
     if (const auto* text = dynamic_cast<const arrow::LargeStringArray*>(&array)) return OnOneLine(text->GetView(row));
   }
+  if (array.IsValid(row) && array.type_id() == arrow::Type::DICTIONARY) {
+    const auto& values = static_cast<const arrow::DictionaryArray&>(array);
+    return CellText(*values.dictionary(), values.GetValueIndex(row));
+  }
+  if (array.type_id() == arrow::Type::EXTENSION) {
+    return CellText(*static_cast<const arrow::ExtensionArray&>(array).storage(), row);
+  }
   std::string text;
   ARROW_RETURN_NOT_OK(AppendJsonValue(array, row, &text, kLongest));
+  if (text.size() > 1 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
   return Printable(text);
 }
 

@@ -21,6 +21,7 @@
 #include "fewter/cache/disk/inspect.h"
 #include "fewter/cli/cache_choice.h"
 #include "fewter/cli/commands.h"
+#include "fewter/cli/decimal_number.h"
 #include "fewter/cli/stats_output.h"
 #include "fewter/util/argument_error.h"
 
@@ -167,9 +168,15 @@ void AddTopCommand(CLI::App* app, Action* action) {
   CLI::App* command = app->add_subcommand("top", "Shows a disk cache while processes use it");
   command->add_option("cache", options->place, "A folder, or the URI of a cache [the user's cache folder]")
       ->envname(kCacheVariable);
-  command->add_option("--interval", options->interval, "Seconds between pictures [2]");
-  command->add_option("--count", options->count, "Stop after so many pictures [never]");
-  command->add_option("--rows", options->rows, "How many of the hottest entries to show [10]");
+  command->add_option("--interval", options->interval, "Seconds between pictures [2]")
+      ->type_name("SECONDS")
+      ->check(Number());
+  command->add_option("--count", options->count, "Stop after so many pictures [never]")
+      ->type_name("N")
+      ->transform(DecimalNumber(0));
+  command->add_option("--rows", options->rows, "How many of the hottest entries to show [10]")
+      ->type_name("N")
+      ->transform(DecimalNumber(0));
   command->add_flag("--json", options->json, "Print one JSON object a picture");
   command->footer("Example: fewter top --interval 1");
   command->callback([=] { *action = [options] { return Watch(*options); }; });
