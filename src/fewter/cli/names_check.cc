@@ -7,9 +7,9 @@
 #include <map>
 #include <string_view>
 
-#include "fewter/cli/did_you_mean.h"
 #include "fewter/cli/text_table.h"
 #include "fewter/dataset/row_reader.h"
+#include "fewter/util/similar_names.h"
 
 namespace fewter::cli {
 

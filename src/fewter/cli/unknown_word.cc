@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "fewter/cli/app_outline.h"
-#include "fewter/cli/did_you_mean.h"
+#include "fewter/util/similar_names.h"
 
 namespace fewter::cli {
 
