@@ -74,7 +74,8 @@ class Proxy:
         self.delay = 0.0
         self.requests = []
         self.faults = []
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._under_way = 0
         self._upstream = threading.local()
         proxy = self
 
@@ -106,8 +107,9 @@ class Proxy:
         self._server.server_close()
 
     def take(self):
-        """The requests since the last call."""
+        """The requests since the last call; a client may have its answer a moment before its request has ended here."""
         with self._lock:
+            self._lock.wait_for(lambda: self._under_way == 0, timeout=1)
             taken, self.requests = self.requests, []
         return taken
 
@@ -146,6 +148,8 @@ class Proxy:
         path = urllib.parse.unquote(handler.path).removeprefix(f"/{BUCKET}").removeprefix("/")
         request = Request(handler.command, path, handler.headers.get("Range"), "Authorization" in handler.headers,
                           self._key_of(handler.headers.get("Authorization", "")), handler.headers.get("X-Amz-Security-Token"), begin)
+        with self._lock:
+            self._under_way += 1
         fault = self._next_fault(path)
         if self.delay > 0:
             time.sleep(self.delay)
@@ -158,6 +162,8 @@ class Proxy:
             request.end = time.monotonic()
             with self._lock:
                 self.requests.append(request)
+                self._under_way -= 1
+                self._lock.notify_all()
 
     def _answer_error(self, handler, request, status, code, message):
         text = xml.sax.saxutils.escape(message)
