@@ -169,10 +169,10 @@ class PythonBackend final : public CacheBackend {
     } catch (nb::python_error& error) {
       bool is_interrupt = error.matches(PyExc_KeyboardInterrupt);
       std::string failure = nb::cast<std::string>(nb::str(nb::type_name(error.type())));
-      // One that has no text is told by its name.
+      // One that has no text is told by its name. Python looks for signals whenever it makes one.
       const nb::object text = nb::steal(PyObject_Str(error.value().ptr()));
-      if (text.is_valid()) {
-        failure += std::string(": ") + nb::str(text).c_str();
+      if (const char* utf8 = text.is_valid() ? PyUnicode_AsUTF8(text.ptr()) : nullptr) {
+        failure += std::string(": ") + utf8;
       } else {
         is_interrupt |= PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
         PyErr_Clear();
