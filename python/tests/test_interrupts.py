@@ -17,10 +17,11 @@ import fewter
 
 # Work that takes minutes unless it is ended: the parent interrupts it a moment after it has begun.
 PROGRAM = """
-    import sys, time
+    import signal, sys, time
     import numpy as np
     import fewter
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     table = fewter.open(sys.argv[1], cache="memory://")
     many = np.ones((200_000, {dimension}), np.float32)
     print("ready", flush=True)
@@ -31,6 +32,14 @@ PROGRAM = """
         assert table.search(many[0], 1).num_rows == 1
         print("interrupted after", time.monotonic() - begin, flush=True)
 """
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """What a shell starts in the background ignores SIGINT, and so does all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
