@@ -232,7 +232,8 @@ class Table:
 
         Raises what pyarrow raises, which are built-in exceptions too: KeyError for a column or an index that is not
         there, ValueError for numbers that make no sense and malformed files, TypeError for a q that is no vector,
-        NotImplementedError, OSError for the store, TimeoutError among them. Ctrl-C ends it before its next request, with KeyboardInterrupt.
+        NotImplementedError for what is not supported, OSError for the store, TimeoutError among them. Ctrl-C ends it
+        before its next request, with KeyboardInterrupt.
         """
         return self._search(q, k, columns, with_row_id, options, None)
 
