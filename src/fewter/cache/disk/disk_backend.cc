@@ -137,8 +137,8 @@ class DiskBackend final : public CacheBackend {
     return pending->entry;
   }
 
-  /// The entry that lies there, or an empty one.
-  CacheEntry Open(const EntryPlace& place, const EncodedKey& key, const CacheCodec& codec, const std::type_info& type);
+  /// The entry that lies there, or where it has been moved meanwhile, or an empty one.
+  CacheEntry Open(EntryPlace place, const EncodedKey& key, const CacheCodec& codec, const std::type_info& type);
   /// Why an entry could not be read, and what follows from it.
   CacheEntry RefuseUnread(const EntryPlace& place, const EncodedKey& key, const arrow::Status& status);
   CacheEntry Refuse(const EntryPlace& place, const EncodedKey& key, EnvelopeVerdict verdict);
@@ -148,11 +148,16 @@ class DiskBackend final : public CacheBackend {
   std::shared_ptr<disk::Sealer> sealer_;
 };
 
-CacheEntry DiskBackend::Open(const EntryPlace& place, const EncodedKey& key, const CacheCodec& codec,
+CacheEntry DiskBackend::Open(EntryPlace place, const EncodedKey& key, const CacheCodec& codec,
                              const std::type_info& type) {
   const bool copy = options_.copy || store().mappings().pinned_bytes.load() > options_.max_pinned_bytes;
   bool mapped;
-  const auto bytes = store().Read(place, copy, &mapped);
+  auto bytes = store().Read(place, copy, &mapped);
+  while (disk::IsMissing(bytes.status())) {
+    place = store().FindMoved(key.digest(), place);
+    if (!place) return {};
+    bytes = store().Read(place, copy, &mapped);
+  }
   if (!bytes.ok()) return RefuseUnread(place, key, bytes.status());
   DecodedEntry decoded = DecodeEntry(key, codec, *bytes, VerifyBody::kNo);
   if (!decoded.hit()) return Refuse(place, key, decoded.verdict);
@@ -170,7 +175,7 @@ CacheEntry DiskBackend::Open(const EntryPlace& place, const EncodedKey& key, con
 CacheEntry DiskBackend::RefuseUnread(const EntryPlace& place, const EncodedKey& key, const arrow::Status& status) {
   if (status.IsInvalid()) return Refuse(place, key, EnvelopeVerdict::kCorrupt);
   // A disk that cannot read this entry may keep another copy elsewhere; a want of memory or descriptors passes.
-  const bool is_lost = disk::IsMissing(status) || disk::HasErrno(status, EIO) || disk::HasErrno(status, EFAULT);
+  const bool is_lost = disk::HasErrno(status, EIO) || disk::HasErrno(status, EFAULT);
   if (is_lost) store().index().Forget(key.digest(), place);
   return {};
 }

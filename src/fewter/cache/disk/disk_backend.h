@@ -28,8 +28,9 @@ class Executor;
 /// blocks of the heap are. That may read it once more, in the background, and happens at the latest in Flush.
 ///
 /// **Several processes** may use one directory and share the kernel's copy of its pages. Each sees what the others
-/// sealed at its next miss. Only one at a time removes anything. A value that was handed out stays valid when its file
-/// is removed; the disk gets those bytes back when the last such value goes.
+/// sealed at its next miss, and finds what they merged where it is now. Only one at a time removes anything. A value
+/// that was handed out stays valid when its file is removed; the disk gets those bytes back when the last such value
+/// goes.
 ///
 /// **A disk that fails** never fails a query: entries are then not kept, or not found, and Report says why. A full disk
 /// makes the cache read-only; it tries again after a while. A directory that is removed is made again.

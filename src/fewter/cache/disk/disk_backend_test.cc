@@ -427,6 +427,30 @@ TEST(SharedDirectory, EachNoticesWhatTheOtherRemoved) {
   EXPECT_GT(b->Stats().pinned_bytes, 0);
 }
 
+TEST(SharedDirectory, EachFindsWhatTheOtherMerged) {
+  const TemporaryDirectory directory;
+  const auto a = Open(directory);
+  std::vector<TextKey> keys;
+  const auto seal = [&](uint64_t number) {
+    Put(Cache(a), number, std::to_string(number));
+    a->Flush();
+    keys.push_back({number});
+  };
+  for (uint64_t i = 0; i < 10; ++i) seal(i);
+  const std::vector<std::filesystem::path> before = FilesOf(directory.path());
+  const auto b = Open(directory);
+  for (uint64_t i = 10; i < 20; ++i) seal(i);
+  for (const auto& file : before) ASSERT_FALSE(std::filesystem::exists(file)) << "not merged";
+  const uint64_t scans = DiskActivityOf(*b).scans;
+  keys.resize(10);
+  const auto found = Cache(b).GetMany<TextKey>(keys);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    ASSERT_NE(found[i], nullptr) << i;
+    EXPECT_EQ(found[i]->ToString(), std::to_string(i));
+  }
+  EXPECT_EQ(DiskActivityOf(*b).scans, scans + 1) << "the first to miss its segment looks for all";
+}
+
 TEST(SharedDirectory, AMissInAQuietDirectoryDoesNotListIt) {
   const TemporaryDirectory directory;
   const auto backend = Open(directory);

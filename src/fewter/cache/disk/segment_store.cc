@@ -186,6 +186,15 @@ bool SegmentStore::Unlink(const std::shared_ptr<Segment>& segment) {
   return true;
 }
 
+EntryPlace SegmentStore::FindMoved(const KeyDigest& key, const EntryPlace& gone) {
+  index_.Forget(key, gone);
+  if (EntryPlace place = index_.Find(key)) return place;
+  std::lock_guard lock(scan_mutex_);
+  // The scan that drops a segment has found what took its place; those who missed others of its entries waited for it.
+  if (index_.HasSegment(gone.segment->name()) && MayScan()) NoteScan(ScanLocked());
+  return index_.Find(key);
+}
+
 arrow::Result<std::shared_ptr<arrow::Buffer>> SegmentStore::Read(const EntryPlace& place, bool copy, bool* mapped) {
   const bool was_touched = !copy && place.segment->IsTouched(place.entry);
   if (!was_touched && !health_.MayRead()) return arrow::Status::Cancelled("reading is suspended after failures");

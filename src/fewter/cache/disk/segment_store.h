@@ -55,6 +55,10 @@ class SegmentStore {
   /// Removes the file, and the segment from the index. False if the file could not be removed.
   bool Unlink(const std::shared_ptr<Segment>& segment);
 
+  /// Where an entry is whose file is not at the given place any more, since it was merged into another or evicted:
+  /// here, or by another process, of which this looks at the directory once. An empty place if it is nowhere.
+  EntryPlace FindMoved(const KeyDigest& key, const EntryPlace& gone);
+
   /// The bytes of an entry as Segment::Bytes gives them; a read that fails is reported to health().
   arrow::Result<std::shared_ptr<arrow::Buffer>> Read(const EntryPlace& place, bool copy, bool* mapped);
 
