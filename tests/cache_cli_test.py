@@ -49,6 +49,7 @@ def test_a_second_process_reads_no_index_part(cache_folder):
     cold_answers, cold = query()
     assert cold["io"]["index"]["requests"] >= 4
     assert cold["cache"]["loads"] >= PARTS
+    assert tier(cold, "disk")["bytes"] > 500_000, "taken before the end"
     warm_answers, warm = query()
     assert warm_answers == cold_answers
     assert warm["io"]["index"] == {"requests": 0, "bytes": 0}
@@ -285,6 +286,14 @@ def test_of_several_tiers_the_disk_is_verified(tmp_path):
 def test_prewarm_says_why_a_tier_took_no_part():
     done = run("cache", "prewarm", DATASET, "--column", "vector", "--cache", "redis://127.0.0.1:1")
     assert "redis is bypassed" in done.stderr and "refused" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("query", "--row", 0), ("bench", "--queries", QUERIES)])
+def test_a_dead_server_costs_a_word_not_the_answer(command):
+    name, *options = command
+    done = run(name, DATASET, "--column", "vector", *options, "--cache", "memory://,redis://127.0.0.1:1", "--json")
+    assert json.loads(done.stdout.splitlines()[0])
+    assert done.stderr == "fewter: redis is bypassed: 127.0.0.1:1: connect: Connection refused\n"
 
 
 @pytest.fixture

@@ -103,6 +103,7 @@ arrow::Status WarmUp(const Dataset& dataset, Queries queries, const NearestRows&
   }
   // What was read is written to slower tiers in the background; that would be measured, too.
   dataset.session().cache().backend()->Flush();
+  WarnOfUnhealthyTiers(dataset.session());
   return arrow::Status::OK();
 }
 

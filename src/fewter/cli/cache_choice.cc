@@ -63,6 +63,22 @@ arrow::Result<std::shared_ptr<CacheBackend>> OpenCache(const std::string& choice
   return MakeTieredBackend({std::move(memory), *std::move(disk)});
 }
 
+void WarnOf(const TierReport& tier) {
+  fmt::print(stderr, "fewter: {} is {}: {}\n", tier.kind, ToString(tier.health.state), tier.health.last_message);
+}
+
+void WarnOfUnhealthyTiers(const Session& session) {
+  const auto warn = [](const CacheBackend& cache) {
+    for (const TierReport& tier : cache.Report()) {
+      if (tier.health.state != TierState::kHealthy) WarnOf(tier);
+    }
+  };
+  const auto& cache = session.cache().backend();
+  const auto& data_cache = session.data_cache().backend();
+  warn(*cache);
+  if (data_cache != cache) warn(*data_cache);
+}
+
 arrow::Result<std::vector<CachePlace>> LastingPlaces(const std::string& choice) {
   if (choice == "none") return ArgumentError("'none' keeps nothing");
   if (choice.empty()) return ArgumentError("which cache? A folder, or a URI such as disk:///var/cache/fewter");

@@ -7,6 +7,7 @@
 #include <arrow/result.h>
 
 #include "fewter/cache/backend.h"
+#include "fewter/dataset/session.h"
 
 namespace fewter::cli {
 
@@ -23,6 +24,11 @@ std::string UserCacheFolder();
 /// The cache that an option names: a URI; a folder, which is what has a '/' in it, as memory over a disk cache there;
 /// or "default". A default cache whose folder cannot be used is memory only, and says so on standard error.
 arrow::Result<std::shared_ptr<CacheBackend>> OpenCache(const std::string& choice);
+
+/// Says on standard error that a tier is not healthy, and why.
+void WarnOf(const TierReport& tier);
+/// The same of every tier of a session's caches that is not: what was asked for has been answered without it.
+void WarnOfUnhealthyTiers(const Session& session);
 
 /// One tier of a cache that is given to `fewter cache`: a folder or URI.
 struct CachePlace {

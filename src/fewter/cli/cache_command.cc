@@ -290,7 +290,7 @@ arrow::Status Prewarm(const PrewarmOptions& options) {
   // Best effort: what kept a tier from taking part is said, and is no failure.
   for (const TierReport& tier : dataset->session().cache().backend()->Report()) {
     if (tier.health.state == TierState::kHealthy || report.ResidentIn(tier.kind) == report.partitions) continue;
-    fmt::print(stderr, "fewter: {} is {}: {}\n", tier.kind, ToString(tier.health.state), tier.health.last_message);
+    WarnOf(tier);
   }
   return arrow::Status::OK();
 }

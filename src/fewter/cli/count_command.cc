@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "fewter/cli/cache_choice.h"
 #include "fewter/cli/commands.h"
 #include "fewter/cli/rows_choice.h"
 #include "fewter/cli/store_choice.h"
@@ -22,6 +23,7 @@ arrow::Status RunCount(const CountOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto dataset, OpenDataset(options.store, nullptr));
   ARROW_ASSIGN_OR_RAISE(const uint64_t rows, dataset->CountRows(filter));
   fmt::print("{}\n", rows);
+  WarnOfUnhealthyTiers(dataset->session());
   return arrow::Status::OK();
 }
 

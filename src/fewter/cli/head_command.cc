@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "fewter/cli/cache_choice.h"
 #include "fewter/cli/commands.h"
 #include "fewter/cli/decimal_number.h"
 #include "fewter/cli/names_check.h"
@@ -50,6 +51,7 @@ arrow::Status RunHead(const HeadOptions& options) {
     ARROW_ASSIGN_OR_RAISE(const auto sink, OpenRowSink(RowFormat::kJsonLines, nullptr, stream));
     ARROW_RETURN_NOT_OK(
         ForFirstRows(options, *dataset, [&](const arrow::RecordBatch& rows) { return sink->Write(rows); }));
+    WarnOfUnhealthyTiers(dataset->session());
     return stream->Close();
   }
   TextTable table;
@@ -63,6 +65,7 @@ arrow::Status RunHead(const HeadOptions& options) {
     return arrow::Status::OK();
   }));
   table.Print(stdout);
+  WarnOfUnhealthyTiers(dataset->session());
   return arrow::Status::OK();
 }
 

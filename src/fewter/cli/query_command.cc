@@ -127,11 +127,12 @@ arrow::Status RunQuery(const QueryOptions& options) {
     ARROW_RETURN_NOT_OK(options.json ? PrintRowsJson(i, result) : PrintRows(i, queries.size(), result));
   }
   const std::chrono::duration<double> elapsed = Clock::now() - start;
-  if (options.stats) PrintStats(options, elapsed.count(), *dataset);
   // The answers are out; what was read now is for the next run.
   if (std::fflush(stdout) != 0) return arrow::Status::IOError("cannot write to standard output");
   dataset->session().cache().backend()->Flush();
   dataset->session().data_cache().backend()->Flush();
+  if (options.stats) PrintStats(options, elapsed.count(), *dataset);
+  WarnOfUnhealthyTiers(dataset->session());
   return arrow::Status::OK();
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "fewter/cli/cache_choice.h"
 #include "fewter/cli/choice_option.h"
 #include "fewter/cli/commands.h"
 #include "fewter/cli/decimal_number.h"
@@ -126,17 +127,19 @@ arrow::Status WriteRows(RowFormat format, bool shows_progress, Rows* rows,
 
 arrow::Status RunScan(const ScanOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const RowFormat format, FormatOf(options));
-  ARROW_ASSIGN_OR_RAISE(auto dataset, OpenDataset(options.rows.store, nullptr));
+  ARROW_ASSIGN_OR_RAISE(const auto dataset, OpenDataset(options.rows.store, nullptr));
   ARROW_RETURN_NOT_OK(CheckColumns(*dataset, options.rows.columns));
-  ARROW_ASSIGN_OR_RAISE(auto rows, Rows::Open(options, std::move(dataset)));
+  ARROW_ASSIGN_OR_RAISE(auto rows, Rows::Open(options, dataset));
   if (options.to_stdout()) {
     const auto stream = WriteToDescriptor(STDOUT_FILENO, "standard output");
     // Rows on a terminal are progress enough.
     ARROW_RETURN_NOT_OK(WriteRows(format, isatty(STDOUT_FILENO) == 0, &rows, stream));
+    WarnOfUnhealthyTiers(dataset->session());
     return stream->Close();
   }
   ARROW_ASSIGN_OR_RAISE(const auto file, OutputFile::Open(options.output));
   ARROW_RETURN_NOT_OK(WriteRows(format, true, &rows, file->stream()));
+  WarnOfUnhealthyTiers(dataset->session());
   return file->Commit();
 }
 
