@@ -53,6 +53,8 @@ def _threads(name: str, value: int) -> int:
 
 
 def _seconds(name: str, value: float) -> float:
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
     if not value >= 0:
         raise ValueError(f"{name} is a number of seconds, not {value}")
     return value
@@ -112,12 +114,12 @@ def _pair(distance_range: Any) -> DistanceRange:
     return begin, end
 
 
-def at_least(name: str, value: Any, least: int) -> int:
-    """A whole number that the library has 32 bits for."""
+def at_least(name: str, value: Any, least: int, bits: int = 32) -> int:
+    """A whole number that the library has so many bits for."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} must be a whole number, not {value!r}")
-    if not least <= value.__index__() <= ALL_PARTITIONS:
-        raise ValueError(f"{name} must be at least {least} and less than 2^32, not {value}")
+    if not least <= value.__index__() < 2**bits:
+        raise ValueError(f"{name} must be at least {least} and less than 2^{bits}, not {value}")
     return value.__index__()
 
 

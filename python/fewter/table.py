@@ -133,6 +133,8 @@ class _Origin:
     storage_options: dict[str, str] = field(repr=False)
 
     def open(self, version: int | None) -> Table:
+        if version is not None:
+            version = at_least("version", version, 0, bits=64)
         return Table(_core.Dataset.open(self.uri, version, self.session._session, self.storage_options), self)
 
 
@@ -451,9 +453,13 @@ class Table:
         progress:         True for a bar of tqdm, or else rich, if one of them is installed; or a function that is called
                           with the number of partitions done, of all, and the bytes read. What it raises ends this.
         strict:           raise the error of the first part that could not be read, or kept in some tier.
-        max_bytes:        read no more than so much. bytes_per_second: how fast.
+        max_bytes:        read no more than so much of each segment of the index, beside what opening it reads, which is
+                          all of a file below 8 MiB. bytes_per_second: how fast.
         """
         column = column or self._vector_column
+        if max_bytes is not None:
+            max_bytes = at_least("max_bytes", max_bytes, 0, bits=64)
+        bytes_per_second = at_least("bytes_per_second", bytes_per_second, 0, bits=64)
         with progress_callback(progress, f"prewarming {column}") as callback:
             report = self._dataset.prewarm(column, index or "", strict, max_bytes, bytes_per_second, callback)
         return PrewarmReport(**report)

@@ -15,7 +15,7 @@ def _from_arrow(q: Any) -> Any:
     """The values of Arrow data as a NumPy array, without a copy where Arrow allows it; anything else as it is."""
     if isinstance(q, pa.ChunkedArray):
         q = q.combine_chunks()
-    if isinstance(q, pa.FixedSizeListScalar):
+    if isinstance(q, (pa.ListScalar, pa.FixedSizeListScalar)):
         q = q.values
     if not isinstance(q, pa.Array):
         return q

@@ -57,6 +57,8 @@ def test_following(tmp_path, values):
 def test_what_cannot_be_opened(tmp_path):
     with pytest.raises(KeyError, match="is not a Lance dataset"):
         fewter.open(tmp_path / "nothing")
+    with pytest.raises(ValueError, match="version"):
+        fewter.open(tmp_path / "nothing", version=-1)
     with pytest.raises(ValueError, match="ftp"):
         fewter.open("ftp://host/x.lance")
     with pytest.raises(ValueError, match="give one of the two"):
@@ -180,6 +182,9 @@ def test_prewarm(table, queries):
     table.search(queries[0], nprobes=8)
     assert table.io_stats()["index"] == before
     assert table.prewarm(progress=True, strict=True).loaded == 0
+    for wrong in [{"max_bytes": -1}, {"bytes_per_second": -1}, {"bytes_per_second": 2**64}]:
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            table.prewarm(**wrong)
 
 
 def test_prewarm_ends_with_what_its_progress_raises(table):

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -79,6 +80,11 @@ void PrintLine(const BenchOptions& options, const Setting& setting, uint32_t thr
   fmt::print("\n");
 }
 
+/// What measuring can tell apart is far less.
+double Tenths(double value) {
+  return std::round(value * 10) / 10;
+}
+
 void PrintJson(const BenchOptions& options, const Setting& setting, uint32_t threads, const SearchTiming& timing) {
   const SearchRequest& request = setting.request;
   nlohmann::ordered_json line;
@@ -87,9 +93,9 @@ void PrintJson(const BenchOptions& options, const Setting& setting, uint32_t thr
   if (!options.efs.empty()) line["ef"] = request.ef;
   if (!options.refine_factors.empty()) line["refine"] = request.refine_factor;
   line["threads"] = threads;
-  line["p50_us"] = timing.p50_us;
-  line["p99_us"] = timing.p99_us;
-  line["qps"] = timing.queries_per_second;
+  line["p50_us"] = Tenths(timing.p50_us);
+  line["p99_us"] = Tenths(timing.p99_us);
+  line["qps"] = Tenths(timing.queries_per_second);
   if (!options.truth_file.empty()) line["recall"] = setting.recall;
   fmt::print("{}\n", line.dump());
 }

@@ -282,8 +282,8 @@ arrow::Status Prewarm(const PrewarmOptions& options) {
                                  {"requests", io.requests},         {"bytes", io.bytes}};
     fmt::print("{}\n", line.dump());
   } else {
-    fmt::print("{} partitions, {} read now ({} requests, {})\n", report.partitions, report.loaded, io.requests,
-               HumanBytes(io.bytes));
+    fmt::print("{} partitions, {} read now ({} {}, {})\n", report.partitions, report.loaded, io.requests,
+               io.requests == 1 ? "request" : "requests", HumanBytes(io.bytes));
     for (const auto& [tier, count] : report.resident) fmt::print("{:>8} in {}\n", count, tier);
     if (report.failed > 0) fmt::print("{:>8} failed: {}\n", report.failed, report.first_error.message());
   }
