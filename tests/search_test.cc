@@ -17,6 +17,7 @@
 namespace fewter {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 constexpr uint32_t kAllPartitions = 100;
@@ -89,6 +90,25 @@ TEST(Search, SegmentsThatAreNotThereAreNamed) {
   EXPECT_THAT(unknown.message(), HasSubstr("01234567-89ab-cdef-0123-456789abcdef"));
   request.segments = std::vector<std::string>{};
   EXPECT_TRUE(IsArgumentError(dataset->Search(request).status()));
+}
+
+TEST(Search, NamesThatThereAreNotAreAnsweredWithThoseThatThereAre) {
+  const auto dataset = OpenCase("combined_ivf_flat_l2");
+  const SearchRequest request = RequestFor(*dataset, 3);
+  const auto said = [&](auto&& change) {
+    SearchRequest changed = request;
+    change(&changed);
+    const arrow::Status status = dataset->Search(changed).status();
+    EXPECT_TRUE(status.IsKeyError()) << status;
+    return status.message();
+  };
+  EXPECT_THAT(said([](auto* r) { r->column = "Vectro"; }), EndsWith("no column 'Vectro'; did you mean 'vector'?"));
+  EXPECT_THAT(said([](auto* r) { r->column = "x"; }), EndsWith("no column 'x'; there are: id, vector"));
+  EXPECT_THAT(said([](auto* r) { r->columns = {"vecto"}; }), EndsWith("no column 'vecto'; did you mean 'vector'?"));
+  EXPECT_EQ(said([](auto* r) { r->index = "vector_ixd"; }),
+            "column 'vector' has no vector index called 'vector_ixd'; did you mean 'vector_idx'?");
+  EXPECT_EQ(dataset->DescribeIndex("other").status().message(),
+            "the dataset has no vector index called 'other'; there are: vector_idx");
 }
 
 TEST(Search, FragmentsAloneAndMergedFindWhatAllFind) {

@@ -1,6 +1,7 @@
 """Opening datasets, and reading rows of them."""
 
 import copy
+import datetime
 import pathlib
 import pickle
 import subprocess
@@ -130,6 +131,18 @@ def test_a_scan_fails_as_other_calls_do(tmp_path, values):
     assert str(raised.value) == "the filter has no value for a row: divide by zero"
 
 
+def test_versions_that_were_cleaned_up(tmp_path, values):
+    for count in 100, 90, 80:
+        dataset = write_rows(tmp_path / "x.lance", values[:count], mode="overwrite")
+    opened = fewter.open(dataset.uri, version=1)
+    dataset.cleanup_old_versions(older_than=datetime.timedelta(0), delete_unverified=True)
+    with pytest.raises(FileNotFoundError, match=r"\.lance: No .*; version 1 of the dataset has it, so a cleanup"):
+        opened.to_table()
+    with pytest.raises(KeyError, match="has no version 2 any more.*; there is 3"):
+        fewter.open(dataset.uri, version=2)
+    assert fewter.open(dataset.uri).count_rows() == 80
+
+
 def test_copies_and_pickles(table):
     assert copy.copy(table) is copy.deepcopy(table) is table
     for kept in (table, table.session):
@@ -145,8 +158,10 @@ def test_scan(dataset, table):
     assert max(batch.num_rows for batch in batches) == 256
     assert pa.Table.from_batches(batches) == dataset.to_table().combine_chunks()
     assert table.scan(["more", "id"]).read_all() == dataset.to_table(columns=["more", "id"]).combine_chunks()
-    with pytest.raises(KeyError, match="no column 'nope'"):
+    with pytest.raises(KeyError, match="no column 'nope'; there are: id, "):
         table.scan(["nope"])
+    with pytest.raises(KeyError, match="no column 'more.hal'; did you mean 'more.half'"):
+        table.take([0], ["more.hal"])
     with pytest.raises(ValueError):
         table.scan(batch_size=0)
 

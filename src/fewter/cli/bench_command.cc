@@ -12,7 +12,6 @@
 #include "fewter/cli/cache_choice.h"
 #include "fewter/cli/commands.h"
 #include "fewter/cli/decimal_number.h"
-#include "fewter/cli/names_check.h"
 #include "fewter/cli/npy.h"
 #include "fewter/cli/search_timing.h"
 #include "fewter/cli/store_choice.h"
@@ -117,7 +116,6 @@ arrow::Status RunBench(const BenchOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto queries, ReadVectors(options.queries_file));
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
   ARROW_ASSIGN_OR_RAISE(auto dataset, OpenDataset(options.store, std::move(backend)));
-  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, {options.column}));
   std::vector<Setting> settings = SettingsOf(options);
   NearestRows truth;
   if (!options.truth_file.empty()) {

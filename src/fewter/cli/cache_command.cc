@@ -19,7 +19,6 @@
 #include "fewter/cache/registry/registry.h"
 #include "fewter/cli/cache_choice.h"
 #include "fewter/cli/commands.h"
-#include "fewter/cli/names_check.h"
 #include "fewter/cli/stats_output.h"
 #include "fewter/cli/store_choice.h"
 #include "fewter/cli/terminal.h"
@@ -266,8 +265,6 @@ arrow::Status Prewarm(const PrewarmOptions& options) {
   ARROW_ASSIGN_OR_RAISE(PrewarmLimits limits, LimitsOf(options));
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
   ARROW_ASSIGN_OR_RAISE(const auto dataset, OpenDataset(options.store, std::move(backend)));
-  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, {options.column}));
-  ARROW_RETURN_NOT_OK(CheckIndex(*dataset, options.index));
   const auto mode = options.strict ? PrewarmMode::kStrict : PrewarmMode::kBestEffort;
   auto progress_line = std::make_optional<ProgressLine>();
   limits.progress = [&](const PrewarmProgress& progress) { ShowProgress(progress, &*progress_line); };

@@ -10,7 +10,6 @@
 #include "fewter/cli/cache_choice.h"
 #include "fewter/cli/commands.h"
 #include "fewter/cli/decimal_number.h"
-#include "fewter/cli/names_check.h"
 #include "fewter/cli/output_file.h"
 #include "fewter/cli/row_sink.h"
 #include "fewter/cli/rows_choice.h"
@@ -45,7 +44,6 @@ arrow::Status ForFirstRows(const HeadOptions& options, const Dataset& dataset,
 
 arrow::Status RunHead(const HeadOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto dataset, OpenDataset(options.rows.store, nullptr));
-  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, options.rows.columns));
   if (options.json) {
     const auto stream = WriteToDescriptor(STDOUT_FILENO, "standard output");
     ARROW_ASSIGN_OR_RAISE(const auto sink, OpenRowSink(RowFormat::kJsonLines, nullptr, stream));

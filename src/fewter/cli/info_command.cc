@@ -10,7 +10,6 @@
 #include "fewter/cli/commands.h"
 #include "fewter/cli/stats_output.h"
 #include "fewter/cli/store_choice.h"
-#include "fewter/cli/text_table.h"
 #include "fewter/dataset/dataset.h"
 #include "fewter/lance/schema.h"
 #include "fewter/util/status_text.h"

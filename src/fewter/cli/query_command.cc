@@ -18,7 +18,6 @@
 #include "fewter/cli/commands.h"
 #include "fewter/cli/decimal_number.h"
 #include "fewter/cli/json_text.h"
-#include "fewter/cli/names_check.h"
 #include "fewter/cli/npy.h"
 #include "fewter/cli/rows_choice.h"
 #include "fewter/cli/stats_output.h"
@@ -112,9 +111,6 @@ arrow::Status RunQuery(const QueryOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto filter, ReadFilter(options.filter));
   ARROW_ASSIGN_OR_RAISE(auto backend, OpenCache(options.cache));
   ARROW_ASSIGN_OR_RAISE(auto dataset, OpenDataset(options.store, std::move(backend)));
-  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, {asked.column}));
-  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, asked.columns));
-  ARROW_RETURN_NOT_OK(CheckIndex(*dataset, asked.index));
   ARROW_ASSIGN_OR_RAISE(const auto queries, ReadQueries(options, *dataset));
   SearchRequest request = options.request;
   request.filter = filter;

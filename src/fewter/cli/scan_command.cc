@@ -15,7 +15,6 @@
 #include "fewter/cli/choice_option.h"
 #include "fewter/cli/commands.h"
 #include "fewter/cli/decimal_number.h"
-#include "fewter/cli/names_check.h"
 #include "fewter/cli/output_file.h"
 #include "fewter/cli/row_sink.h"
 #include "fewter/cli/rows_choice.h"
@@ -128,7 +127,6 @@ arrow::Status WriteRows(RowFormat format, bool shows_progress, Rows* rows,
 arrow::Status RunScan(const ScanOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const RowFormat format, FormatOf(options));
   ARROW_ASSIGN_OR_RAISE(const auto dataset, OpenDataset(options.rows.store, nullptr));
-  ARROW_RETURN_NOT_OK(CheckColumns(*dataset, options.rows.columns));
   ARROW_ASSIGN_OR_RAISE(auto rows, Rows::Open(options, dataset));
   if (options.to_stdout()) {
     const auto stream = WriteToDescriptor(STDOUT_FILENO, "standard output");

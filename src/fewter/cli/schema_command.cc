@@ -11,6 +11,7 @@
 #include "fewter/cli/store_choice.h"
 #include "fewter/cli/text_table.h"
 #include "fewter/dataset/dataset.h"
+#include "fewter/util/status_text.h"
 
 namespace fewter::cli {
 

@@ -60,20 +60,6 @@ std::string Aligned(const std::string& text, size_t width, bool is_right_aligned
 
 }  // namespace
 
-std::string PrintableName(std::string_view name) {
-  std::string line;
-  for (const char c : Printable(name)) {
-    if (c == '\n') {
-      line += "\\n";
-    } else if (c == '\t') {
-      line += "\\t";
-    } else {
-      line += c;
-    }
-  }
-  return line;
-}
-
 void TextTable::AddColumn(std::string header, bool is_right_aligned) {
   columns_.push_back({std::move(header), is_right_aligned});
 }

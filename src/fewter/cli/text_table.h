@@ -2,16 +2,12 @@
 
 #include <cstdio>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
 
 namespace fewter::cli {
-
-/// A name on one line, line feeds and tabs as \\n and \\t.
-std::string PrintableName(std::string_view name);
 
 /// A table for people. Its lines fit a terminal's, for which its widest columns are cut.
 class TextTable {

@@ -12,6 +12,7 @@
 
 #include "fewter/dataset/cached_bytes.h"
 #include "fewter/dataset/fragment_moves.h"
+#include "fewter/dataset/missing_names.h"
 #include "fewter/dataset/row_locations.h"
 #include "fewter/dataset/row_reader.h"
 #include "fewter/dataset/traced_call.h"
@@ -121,6 +122,7 @@ arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::Obj
 arrow::Result<std::shared_ptr<Dataset>> Dataset::Open(std::shared_ptr<lance::ObjectStore> store,
                                                       std::shared_ptr<const lance::Manifest> manifest,
                                                       std::shared_ptr<Session> session) {
+  store = store->ForVersion(manifest->version);
   std::shared_ptr<const RowMoves> moves;
   ARROW_ASSIGN_OR_RAISE(auto reuse, GetFragmentReuse(*store, *manifest, session->cache()));
   if (reuse != nullptr) {
@@ -147,7 +149,7 @@ std::vector<std::string> Dataset::VectorIndexNames() const {
 
 arrow::Result<const lance::Field*> Dataset::FindColumn(const std::string& column) const {
   if (const lance::Field* field = manifest_->FindField(column)) return field;
-  return arrow::Status::KeyError("the dataset has no column '", column, "'");
+  return NoSuchColumn(manifest_->fields, column);
 }
 
 WeakCache Dataset::OfDataset() const {
@@ -183,15 +185,17 @@ std::shared_ptr<RowReader> Dataset::GetRowReader() const {
 arrow::Result<Dataset::Segments> Dataset::FindIndex(const std::string& column, const std::string& index) const {
   ARROW_ASSIGN_OR_RAISE(const lance::Field* field, FindColumn(column));
   Segments chosen;
+  std::set<std::string> names;
   std::string_view name = index;
   for (const auto& entry : manifest_->indices) {
     if (!IsVectorIndex(*manifest_, entry) || entry.fields.size() != 1 || entry.fields[0] != field->id) continue;
     // Without a name, the first one there is, as pylance does.
     if (name.empty()) name = entry.name;
+    names.insert(entry.name);
     if (entry.name == name) chosen.push_back(&entry);
   }
   if (!chosen.empty() || index.empty()) return chosen;
-  return arrow::Status::KeyError("column '", column, "' has no vector index called '", index, "'");
+  return NoSuchIndex("column '" + column + "'", index, {names.begin(), names.end()});
 }
 
 arrow::Result<Dataset::Segments> Dataset::ChooseIndex(const std::string& column, const std::string& index) const {
@@ -289,7 +293,7 @@ arrow::Result<std::vector<SegmentDescription>> Dataset::DescribeIndex(const std:
     description.storage_file = state.storage_file;
     segments.push_back(std::move(description));
   }
-  if (segments.empty()) return arrow::Status::KeyError("there is no vector index called '", index, "'");
+  if (segments.empty()) return NoSuchIndex("the dataset", index, VectorIndexNames());
   return segments;
 }
 

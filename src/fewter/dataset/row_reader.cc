@@ -14,6 +14,7 @@
 #include "fewter/dataset/column_assembly.h"
 #include "fewter/dataset/data_files.h"
 #include "fewter/dataset/json_columns.h"
+#include "fewter/dataset/missing_names.h"
 #include "fewter/lance/deletions.h"
 #include "fewter/lance/schema.h"
 #include "fewter/util/argument_error.h"
@@ -84,7 +85,7 @@ arrow::Result<std::shared_ptr<arrow::Schema>> RowReader::SchemaOf(const std::vec
       continue;
     }
     const lance::Field* field = manifest_->FindField(column);
-    if (field == nullptr) return arrow::Status::KeyError("the dataset has no column '", column, "'");
+    if (field == nullptr) return NoSuchColumn(fields, column);
     ARROW_RETURN_NOT_OK(add(static_cast<size_t>(field - fields.data())));
     // One inside a struct goes by its path, and is null where the struct is.
     if (field->parent_id != -1) chosen.back() = chosen.back()->WithName(column)->WithNullable(true);

@@ -1,6 +1,7 @@
 #include "fewter/lance/field.h"
 
 #include <algorithm>
+#include <map>
 
 namespace fewter::lance {
 namespace {
@@ -39,6 +40,24 @@ std::string PathOf(const std::vector<Field>& fields, size_t position) {
     field = parent;
   }
   return path;
+}
+
+std::vector<std::string> ColumnPaths(const std::vector<Field>& fields) {
+  // Structs may be nested so deep that all their paths take far more memory than the schema.
+  constexpr size_t kLongestPath = 256;
+  std::vector<std::string> paths;
+  // Of what columns may be inside of.
+  std::map<int32_t, std::string> structs;
+  for (const Field& field : fields) {
+    const auto parent = structs.find(field.parent_id);
+    if (field.parent_id == -1 ? field.id < 0 : parent == structs.end()) continue;
+    const std::string quoted = Quoted(field.name);
+    const std::string path = field.parent_id == -1 ? quoted : parent->second + "." + quoted;
+    if (path.size() > kLongestPath) continue;
+    paths.push_back(field.parent_id == -1 ? field.name : path);
+    if (field.logical_type == "struct" && !field.is_blob()) structs.emplace(field.id, path);
+  }
+  return paths;
 }
 
 const Field* FindField(const std::vector<Field>& fields, std::string_view path) {

@@ -42,6 +42,9 @@ struct Field {
 /// is none, or if there is something else than structs around it. The fields in pre-order, of a table or of a file.
 const Field* FindField(const std::vector<Field>& fields, std::string_view path);
 
+/// The names that FindField knows, in their order, but for those of more than 256 bytes: for messages.
+std::vector<std::string> ColumnPaths(const std::vector<Field>& fields);
+
 /// What FindField finds the field by that stands there; empty if it finds none.
 std::string PathOf(const std::vector<Field>& fields, size_t position);
 

@@ -408,6 +408,37 @@ arrow::Status NoManifests(const ObjectStore& store) {
       store.name(), ": is not a Lance dataset: there is no such folder, or it has no manifests in ", kVersionsFolder);
 }
 
+/// "1, 4 to 9 and 12"; no more than so many parts.
+std::string RangesOf(std::vector<uint64_t> versions) {
+  constexpr size_t kMostParts = 10;
+  std::sort(versions.begin(), versions.end());
+  std::vector<std::string> parts;
+  for (size_t first = 0; first < versions.size();) {
+    size_t last = first;
+    while (last + 1 < versions.size() && versions[last + 1] - versions[last] <= 1) ++last;
+    parts.push_back(std::to_string(versions[first]));
+    if (last > first) parts.back() += " to " + std::to_string(versions[last]);
+    first = last + 1;
+  }
+  // The newest are those that one would open instead.
+  std::string text = parts.size() > kMostParts ? "…, " : "";
+  const size_t begin = parts.size() - std::min(parts.size(), kMostParts);
+  for (size_t i = begin; i < parts.size(); ++i) {
+    if (i > begin) text += i + 1 == parts.size() ? " and " : ", ";
+    text += parts[i];
+  }
+  return text;
+}
+
+arrow::Status NoSuchVersion(const ObjectStore& store, uint64_t version, const std::vector<ListedManifest>& manifests) {
+  std::vector<uint64_t> there;
+  for (const ListedManifest& manifest : manifests) there.push_back(manifest.version);
+  const bool is_old = version != 0 && version < *std::max_element(there.begin(), there.end());
+  return arrow::Status::KeyError(store.name(), ": has no version ", version,
+                                 is_old ? " any more, which a cleanup of old versions has removed" : "", "; there ",
+                                 there.size() == 1 ? "is " : "are ", RangesOf(std::move(there)));
+}
+
 arrow::Result<ListedManifest> FindManifest(const ObjectStore& store, std::optional<uint64_t> version) {
   ObjectStore::EnoughListed first_page;
   if (!version) first_page = BeginsWithLatest;
@@ -415,13 +446,11 @@ arrow::Result<ListedManifest> FindManifest(const ObjectStore& store, std::option
   const std::vector<ListedManifest> manifests = ManifestsIn(entries);
   if (manifests.empty()) return NoManifests(store);
   const auto by_version = [](const ListedManifest& a, const ListedManifest& b) { return a.version < b.version; };
-  const auto [first, last] = std::minmax_element(manifests.begin(), manifests.end(), by_version);
-  if (!version) return *last;
+  if (!version) return *std::max_element(manifests.begin(), manifests.end(), by_version);
   const auto wanted = std::find_if(manifests.begin(), manifests.end(),
                                    [&](const ListedManifest& manifest) { return manifest.version == *version; });
   if (wanted != manifests.end()) return *wanted;
-  return arrow::Status::KeyError(store.name(), ": has no version ", *version, ", its versions run from ",
-                                 first->version, " to ", last->version);
+  return NoSuchVersion(store, *version, manifests);
 }
 
 // ---- Versions that a byte cache knows, so that opening one of them again needs no request. ----

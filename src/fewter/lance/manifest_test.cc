@@ -15,6 +15,7 @@ namespace fewter::lance {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -389,7 +390,19 @@ TEST_F(ManifestFolder, TheLargestVersionIsTheLatest) {
   EXPECT_EQ(ReadManifest(*store_, 9).ValueOrDie()->version, 9U);
   const auto missing = ReadManifest(*store_, 99).status();
   EXPECT_TRUE(missing.IsKeyError());
-  EXPECT_THAT(missing.message(), HasSubstr(": has no version 99, its versions run from 9 to 11"));
+  EXPECT_THAT(missing.message(), HasSubstr(": has no version 99; there are 9 to 11"));
+}
+
+TEST_F(ManifestFolder, AVersionThatWasCleanedUpIsToldFromOneThatIsYetToCome) {
+  const auto said = [&](uint64_t version) { return ReadManifest(*store_, version).status().message(); };
+  for (uint64_t version : {4, 5, 7, 12}) Write("_versions/" + std::to_string(version) + ".manifest", version);
+  EXPECT_THAT(said(6), EndsWith(": has no version 6 any more, which a cleanup of old versions has removed; there are 4 "
+                                "to 5, 7 and 12"));
+  EXPECT_THAT(said(0), EndsWith(": has no version 0; there are 4 to 5, 7 and 12"));
+  for (uint64_t version = 20; version < 40; version += 2) {
+    Write("_versions/" + std::to_string(version) + ".manifest", version);
+  }
+  EXPECT_THAT(said(41), EndsWith(": has no version 41; there are …, 20, 22, 24, 26, 28, 30, 32, 34, 36 and 38"));
 }
 
 TEST_F(ManifestFolder, OneListingAndOneReadUnlessTheManifestIsLarge) {

@@ -91,6 +91,14 @@ std::shared_ptr<ObjectStore> ObjectStore::WithByteCache(std::shared_ptr<ByteCach
   return store;
 }
 
+std::shared_ptr<ObjectStore> ObjectStore::ForVersion(uint64_t version) const {
+  std::shared_ptr<ObjectStore> store(new ObjectStore(*this));
+  store->note_if_missing_ =
+      "; version " + std::to_string(version) +
+      " of the dataset has it, so a cleanup of old versions may have removed it: open a later one";
+  return store;
+}
+
 const std::shared_ptr<IoCounter>& ObjectStore::counter() const {
   return access_->counter;
 }
@@ -112,7 +120,9 @@ std::shared_ptr<ReadableFile> ObjectStore::OpenUncached(const std::string& path,
 }
 
 std::shared_ptr<ReadableFile> ObjectStore::OpenFile(const std::string& path, uint64_t size, IoKind kind) const {
-  auto file = OpenUncached(path, size, kind);
+  FileNames names = NamesOf(path);
+  names.note_if_missing = note_if_missing_;
+  auto file = MakeStoredFile(access_, std::move(names), size, kind);
   return byte_cache_ == nullptr ? file : MakeCachedFile(std::move(file), byte_cache_, size);
 }
 

@@ -112,6 +112,9 @@ class ObjectStore {
   /// The same store, with the same counter, which looks for bytes in `cache` first. Only for a remote one: the files of
   /// a local store are as near as a cache on disk.
   std::shared_ptr<ObjectStore> WithByteCache(std::shared_ptr<ByteCache> cache) const;
+  /// The same store for the files of a version of its dataset: an error that one is missing says that a cleanup of old
+  /// versions may have removed it.
+  std::shared_ptr<ObjectStore> ForVersion(uint64_t version) const;
 
   /// The place for people, and the start of the file names in messages. An absolute path with its links resolved for
   /// local folders, otherwise a URI of scheme and path alone.
@@ -164,6 +167,7 @@ class ObjectStore {
   std::string root_;
   std::string name_;
   std::string identity_;
+  std::string note_if_missing_;
   std::shared_ptr<ByteCache> byte_cache_;
 };
 

@@ -102,6 +102,9 @@ TEST(ObjectStore, AMissingFileIsToldFromOtherErrors) {
   EXPECT_TRUE(status.IsIOError());
   EXPECT_FALSE(IsNotFound(status));
   EXPECT_FALSE(IsNotFound(arrow::Status::OK()));
+  const auto missing = store->ForVersion(3)->OpenFile("gone.bin", 1, IoKind::kData)->Read({0, 1}).status();
+  EXPECT_TRUE(IsNotFound(missing)) << missing;
+  EXPECT_THAT(missing.message(), HasSubstr("gone.bin: No such file or directory; version 3 of the dataset has it"));
 }
 
 TEST(ObjectStore, RangesOutsideTheFileAreRefusedBeforeAnythingIsAllocated) {

@@ -198,7 +198,7 @@ class StoredFile final : public ReadableFile {
   arrow::Status LearnSize() {
     if (size_ != 0 || size_asked_) return arrow::Status::OK();
     ARROW_ASSIGN_OR_RAISE(const auto info, access_->Ask(names_, kind_));
-    if (info.type() == arrow::fs::FileType::NotFound) return NotFoundError(names_.in_full);
+    if (info.type() == arrow::fs::FileType::NotFound) return NotFoundError(names_);
     if (!info.IsFile()) return arrow::Status::IOError(names_.in_full, ": is not a file");
     if (info.size() < 0) return arrow::Status::IOError(names_.in_full, ": its size cannot be found");
     size_ = static_cast<uint64_t>(info.size());
@@ -292,11 +292,11 @@ class StoredFile final : public ReadableFile {
   arrow::Status Explain(const arrow::Status& failure) const {
     const auto says = [&](const char* words) { return failure.message().find(words) != std::string::npos; };
     if (IsNotFound(failure) || says("AWS Error NO_SUCH_KEY") || says("AWS Error RESOURCE_NOT_FOUND")) {
-      return NotFoundError(names_.in_full);
+      return NotFoundError(names_);
     }
     if (!failure.IsCancelled() && !IsTransient(failure) && !says("AWS Error")) {
       const auto info = access_->Ask(names_, kind_);
-      if (info.ok() && info->type() == arrow::fs::FileType::NotFound) return NotFoundError(names_.in_full);
+      if (info.ok() && info->type() == arrow::fs::FileType::NotFound) return NotFoundError(names_);
     }
     return InFull(failure);
   }
@@ -323,8 +323,8 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> ReadableFile::ReadWhole(uint64_t /
   return Read({0, size});
 }
 
-arrow::Status NotFoundError(const std::string& full_path) {
-  return arrow::internal::IOErrorFromErrno(ENOENT, full_path, ": No such file or directory");
+arrow::Status NotFoundError(const FileNames& file) {
+  return arrow::internal::IOErrorFromErrno(ENOENT, file.in_full, ": No such file or directory", file.note_if_missing);
 }
 
 arrow::Status StoreAccess::Send(const IoEvent& request,

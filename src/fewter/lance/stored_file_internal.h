@@ -22,6 +22,8 @@ struct FileNames {
   std::string in_file_system;
   std::string in_full;
   std::string path;
+  /// What else there is to say if there is no such file.
+  std::string note_if_missing = {};
 };
 
 /// What all files of a store share. Immutable but for the counter.
@@ -56,6 +58,6 @@ std::shared_ptr<ReadableFile> MakeCachedFile(std::shared_ptr<ReadableFile> file,
                                              uint64_t size);
 
 /// Error that a file does not exist; see IsNotFound.
-arrow::Status NotFoundError(const std::string& full_path);
+arrow::Status NotFoundError(const FileNames& file);
 
 }  // namespace fewter::lance

@@ -48,6 +48,20 @@ std::string Printable(std::string_view text) {
   return printable;
 }
 
+std::string PrintableName(std::string_view name) {
+  std::string line;
+  for (const char c : Printable(name)) {
+    if (c == '\n') {
+      line += "\\n";
+    } else if (c == '\t') {
+      line += "\\t";
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
 std::string MessageWithReason(const arrow::Status& status) {
   const int error = arrow::internal::ErrnoFromStatus(status);
   const std::string reason = error == 0 ? std::string() : std::strerror(error);

@@ -19,6 +19,10 @@ TEST(Printable, KeepsTextAndEscapesTheRest) {
   EXPECT_EQ(Printable(""), "");
 }
 
+TEST(PrintableName, StandsOnOneLine) {
+  EXPECT_EQ(PrintableName("a\n\tb\x1b"), "a\\n\\tb\\x1b");
+}
+
 TEST(MessageWithReason, SaysWhatTheSystemSaidOnce) {
   EXPECT_EQ(MessageWithReason(arrow::internal::IOErrorFromErrno(ENOENT, "x\xff")), "x\\xff: No such file or directory");
   EXPECT_EQ(MessageWithReason(arrow::internal::IOErrorFromErrno(ENOENT, "x: No such file or directory; y")),
