@@ -10,6 +10,9 @@ import subprocess
 import termios
 from fcntl import ioctl
 
+import lance
+import numpy as np
+import pyarrow as pa
 import pytest
 
 SOURCE = pathlib.Path(os.environ["FEWTER_SOURCE_DIR"])
@@ -189,6 +192,25 @@ def test_tables_fit_the_terminal(monkeypatch):
         lines = on_terminal("head", DATASET, columns=columns).split("\r\n")
         assert len(lines) == 12 and max(map(len, lines)) <= columns
         assert lines[1].endswith("…")
+
+
+def test_rows_too_wide_for_a_line_have_one_for_each_cell(monkeypatch, tmp_path):
+    monkeypatch.setenv("NO_COLOR", "1")
+    columns = {f"text_{i}": [f"{row} " * 150 for row in range(3)] for i in range(12)}
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.eye(3, dtype=np.float32).ravel()), 3)
+    uri = lance.write_dataset(pa.table({"id": range(3), **columns, "v": vectors}), tmp_path / "d.lance").uri
+    for width in 80, 120, 200:
+        rows = on_terminal("head", uri, "-n", 2, columns=width).split("\r\n\r\n")
+        assert [row.split()[:2] for row in rows] == [["id", "0"], ["id", "1"]]
+        lines = rows[1].split("\r\n")
+        assert lines[12] == "text_11  " + ("1 " * 150)[: width - 10] + "…"
+        assert lines[13] == "v        [0.0,1.0,0.0]"
+        few = on_terminal("head", uri, "--columns", "id,text_1,text_2", columns=width).split("\r\n")
+        assert len(few) == 5 and few[0].split() == ["id", "text_1", "text_2"]
+    assert "text_11  " + ("0 " * 150)[:190] + "…\n" in run("head", uri).stdout
+    assert run("head", uri, "--filter", "id > 5").stdout.split() == ["id", *columns, "v"]
+    found = run("query", uri, "--column", "v", "--row", 1, "--columns", ",".join(columns)).stdout.split("\n\n")
+    assert len(found) == 3 and found[0].splitlines()[1:3] == ["_rowid     1", "_distance  0"]
 
 
 def test_arrow_is_not_for_terminals():

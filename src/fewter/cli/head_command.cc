@@ -62,7 +62,7 @@ arrow::Status RunHead(const HeadOptions& options) {
     }
     return arrow::Status::OK();
   }));
-  table.Print(stdout);
+  table.PrintReadable(stdout);
   WarnOfUnhealthyTiers(dataset->session());
   return arrow::Status::OK();
 }

@@ -65,7 +65,7 @@ arrow::Status PrintRows(size_t query, size_t num_queries, const SearchResult& re
     table.AddRow({fmt::format("{}", i + 1), fmt::format("{}", row.row_id), fmt::format("{:.6g}", row.distance)});
     if (result.columns != nullptr) ARROW_RETURN_NOT_OK(table.AddCells(*result.columns, static_cast<int64_t>(i)));
   }
-  table.Print(stdout);
+  table.PrintReadable(stdout);
   return arrow::Status::OK();
 }
 

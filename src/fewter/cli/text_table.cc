@@ -21,10 +21,16 @@ namespace {
 constexpr size_t kWidest = 60;
 /// Columns are not made narrower than this; then lines are longer than the terminal's.
 constexpr size_t kNarrowest = 6;
+/// What a cell that was cut to less does not say enough of.
+constexpr size_t kReadable = 16;
+/// Of a name that cells stand behind.
+constexpr size_t kWidestName = 30;
+/// Of a line that no terminal shows.
+constexpr size_t kAssumedLine = 200;
 constexpr std::string_view kGap = "  ";
 
-/// More bytes than a cell can show.
-constexpr size_t kLongest = 4 * kWidest;
+/// More bytes than a cell can show, on a line of its own.
+constexpr size_t kLongest = 4 * kAssumedLine;
 
 std::string OnOneLine(std::string_view text) {
   std::string line(text.substr(0, kLongest));
@@ -50,6 +56,17 @@ arrow::Result<std::string> CellText(const arrow::Array& array, int64_t row) {
   ARROW_RETURN_NOT_OK(AppendJsonValue(array, row, &text, kLongest));
   if (text.size() > 1 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
   return Printable(text);
+}
+
+/// Of a line of cells.
+size_t LengthOf(const std::vector<size_t>& widths) {
+  const size_t gaps = kGap.size() * (widths.empty() ? 0 : widths.size() - 1);
+  return std::accumulate(widths.begin(), widths.end(), gaps);
+}
+
+std::string WithoutTrailingSpaces(std::string line) {
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
 }
 
 std::string Aligned(const std::string& text, size_t width, bool is_right_aligned) {
@@ -78,31 +95,55 @@ arrow::Status TextTable::AddCells(const arrow::RecordBatch& rows, int64_t row) {
   return arrow::Status::OK();
 }
 
-std::vector<size_t> TextTable::Widths(size_t line_width) const {
+std::vector<size_t> TextTable::Widths(size_t line_width, size_t narrowest) const {
   std::vector<size_t> widths;
   for (size_t i = 0; i < columns_.size(); ++i) {
     size_t widest = DisplayWidth(columns_[i].header);
     for (const auto& cells : rows_) widest = std::max(widest, DisplayWidth(cells[i]));
     widths.push_back(std::min(widest, kWidest));
   }
-  const size_t gaps = kGap.size() * (columns_.empty() ? 0 : columns_.size() - 1);
-  for (size_t cap = kWidest; line_width > 0 && cap >= kNarrowest; --cap) {
+  for (size_t cap = kWidest; line_width > 0 && cap >= narrowest; --cap) {
     for (size_t& width : widths) width = std::min(width, cap);
-    if (std::accumulate(widths.begin(), widths.end(), gaps) <= line_width) break;
+    if (LengthOf(widths) <= line_width) break;
   }
   return widths;
 }
 
 void TextTable::Print(std::FILE* stream) const {
-  const std::vector<size_t> widths = Widths(LineWidth(stream));
+  PrintLines(stream, Widths(LineWidth(stream), kNarrowest));
+}
+
+void TextTable::PrintReadable(std::FILE* stream) const {
+  const size_t terminal = LineWidth(stream);
+  const size_t line_width = terminal == 0 ? kAssumedLine : terminal;
+  const std::vector<size_t> widths = Widths(line_width, kReadable);
+  if (rows_.empty() || LengthOf(widths) <= line_width) return PrintLines(stream, widths);
+  PrintCells(stream, line_width);
+}
+
+void TextTable::PrintCells(std::FILE* stream, size_t line_width) const {
+  size_t names = 0;
+  for (const Column& column : columns_) names = std::max(names, DisplayWidth(column.header));
+  names = std::min(names, kWidestName);
+  const size_t rest = line_width - std::min(line_width, names + kGap.size());
+  for (size_t row = 0; row < rows_.size(); ++row) {
+    if (row > 0) fmt::print(stream, "\n");
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const std::string name = Aligned(CutToWidth(columns_[i].header, names), names, false);
+      const std::string cell = CutToWidth(rows_[row][i], std::max(rest, kReadable));
+      fmt::print(stream, "{}{}{}\n", Bold(name, stream), kGap, WithoutTrailingSpaces(cell));
+    }
+  }
+}
+
+void TextTable::PrintLines(std::FILE* stream, const std::vector<size_t>& widths) const {
   const auto print_line = [&](const auto& cell) {
     std::string line;
     for (size_t i = 0; i < widths.size(); ++i) {
       if (i > 0) line += kGap;
       line += Aligned(CutToWidth(cell(i), widths[i]), widths[i], columns_[i].is_right_aligned);
     }
-    line.erase(line.find_last_not_of(' ') + 1);
-    return line;
+    return WithoutTrailingSpaces(std::move(line));
   };
   fmt::print(stream, "{}\n", Bold(print_line([&](size_t i) { return columns_[i].header; }), stream));
   for (const auto& cells : rows_) fmt::print(stream, "{}\n", print_line([&](size_t i) { return cells[i]; }));

@@ -20,6 +20,9 @@ class TextTable {
   /// A row's cells go on with the columns of a row of Arrow's.
   arrow::Status AddCells(const arrow::RecordBatch& rows, int64_t row);
   void Print(std::FILE* stream) const;
+  /// For rows of data: where their cells would be cut too short for that, one cell a line behind the name of its
+  /// column, and an empty line between rows. What is no terminal is taken to be 200 characters wide.
+  void PrintReadable(std::FILE* stream) const;
 
  private:
   struct Column {
@@ -27,7 +30,10 @@ class TextTable {
     bool is_right_aligned;
   };
 
-  std::vector<size_t> Widths(size_t line_width) const;
+  /// Those of all columns if the widest are cut to fit a line, or to `narrowest`.
+  std::vector<size_t> Widths(size_t line_width, size_t narrowest) const;
+  void PrintLines(std::FILE* stream, const std::vector<size_t>& widths) const;
+  void PrintCells(std::FILE* stream, size_t line_width) const;
 
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
