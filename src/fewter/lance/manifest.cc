@@ -434,9 +434,10 @@ arrow::Status NoSuchVersion(const ObjectStore& store, uint64_t version, const st
   std::vector<uint64_t> there;
   for (const ListedManifest& manifest : manifests) there.push_back(manifest.version);
   const bool is_old = version != 0 && version < *std::max_element(there.begin(), there.end());
+  const char* verb = there.size() == 1 ? "is " : "are ";
   return arrow::Status::KeyError(store.name(), ": has no version ", version,
                                  is_old ? " any more, which a cleanup of old versions has removed" : "", "; there ",
-                                 there.size() == 1 ? "is " : "are ", RangesOf(std::move(there)));
+                                 verb, RangesOf(std::move(there)));
 }
 
 arrow::Result<ListedManifest> FindManifest(const ObjectStore& store, std::optional<uint64_t> version) {
