@@ -17,9 +17,6 @@ from fewter.trace import Span, TraceListener
 Tier = str | os.PathLike[str] | CacheBackend
 CacheChoice = Tier | Sequence[Tier]
 
-# Kinds of caches, whose names alone would be those of folders.
-_SCHEMES = frozenset({"memory", "disk", "redis", "rediss", "redis+unix", "valkey", "valkeys"})
-
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
 
@@ -92,7 +89,8 @@ def _open_tiers(choice: Tier) -> list[_core.Cache]:
     text = os.fspath(choice)
     if "://" in text or text == "none":
         return [_core.open_cache(text)]
-    if isinstance(choice, str) and (text in _SCHEMES or ":" in text.partition("/")[0]):
+    # The name of a kind alone would be that of a folder.
+    if isinstance(choice, str) and (text in _core.cache_kinds() or ":" in text.partition("/")[0]):
         # The rest may hold a password.
         raise ValueError(
             f"cache '{text.partition(':')[0]}' is no URI: these are memory://?capacity=512MiB, disk:///var/cache/fewter, "

@@ -72,6 +72,7 @@ void Clear(const SessionHandle& session) {
 void BindCache(nb::module_& module) {
   const nb::class_<CacheHandle> cache(module, "Cache");
   module.def("open_cache", &OpenCache, nb::arg("uri"));
+  module.def("cache_kinds", &CacheKinds);
   module.def(
       "python_cache",
       [](nb::object implementation) { return CacheHandle(MakePythonBackend(std::move(implementation))); },

@@ -137,8 +137,7 @@ Backend OpenOne(const std::string& uri) {
   if (kind.empty()) {
     return ArgumentError(
         "a cache is named by a URI such as memory:// or disk:///absolute/path/of/a/folder; on the command line a "
-        "folder "
-        "may also be written with a slash, as ./folder");
+        "folder may also be written with a slash, as ./folder");
   }
   if (const CacheOpener opener = Registry::Instance().Find(kind)) return opener(uri);
   std::string known;

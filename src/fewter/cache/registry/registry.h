@@ -14,8 +14,8 @@
 ///
 ///     memory://?capacity=512MiB                    live values in this process (1 GiB if not said)
 ///     disk:///var/cache/fewter?capacity=20GiB      mapped files that survive a restart; see disk/disk_backend.h
-///     redis://host:6379/0?ttl=7d                   a server or cluster that many machines share; see
-///     redis/redis_backend.h none                                         keeps nothing
+///     redis://host:6379/0?ttl=7d                   a server or cluster that many machines share; see redis/
+///     none                                         keeps nothing
 ///     memory://?capacity=2GiB,disk:///var/cache/fewter,redis://host
 ///                                                  tiers, nearest first, separated by commas
 ///
