@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <limits>
 #include <optional>
 #include <set>
@@ -17,8 +15,10 @@
 #include "fewter/dataset/row_filters.h"
 #include "fewter/dataset/row_locations.h"
 #include "fewter/dataset/row_reader.h"
+#include "fewter/dataset/search_checks_internal.h"
 #include "fewter/dataset/search_observer.h"
 #include "fewter/dataset/search_result_internal.h"
+#include "fewter/dataset/segment_search_internal.h"
 #include "fewter/dataset/vector_column.h"
 #include "fewter/util/argument_error.h"
 #include "fewter/util/trace.h"
@@ -27,55 +27,6 @@
 namespace fewter {
 
 namespace {
-
-arrow::Status CheckNumbers(const SearchRequest& request) {
-  if (request.k == 0) return ArgumentError("k must be at least 1");
-  if (request.nprobes == 0) return ArgumentError("nprobes must be at least 1");
-  if (std::isnan(request.distance_from.value_or(0)) || std::isnan(request.distance_below.value_or(0))) {
-    return ArgumentError("a bound of the distances is not a number");
-  }
-  if (request.query_parallelism < -1) {
-    return ArgumentError("query_parallelism must be at least -1, and is ", request.query_parallelism);
-  }
-  if (uint64_t{request.k} * std::max(request.refine_factor, 1U) > std::numeric_limits<uint32_t>::max()) {
-    return ArgumentError("k times the refine factor is too large: ", request.k, " x ", request.refine_factor);
-  }
-  if (request.ef != 0 && request.ef < request.k * std::max(request.refine_factor, 1U)) {
-    return ArgumentError("ef is ", request.ef, ", and must be at least k times the refine factor, ",
-                         request.k * std::max(request.refine_factor, 1U));
-  }
-  return arrow::Status::OK();
-}
-
-/// Without an early end, so that it is done for several at a time.
-bool AllFinite(const std::vector<float>& query) {
-  unsigned infinite = 0;
-  for (const float value : query) infinite |= std::abs(value) <= std::numeric_limits<float>::max() ? 0U : 1U;
-  return infinite == 0;
-}
-
-arrow::Status CheckQuery(const SearchRequest& request, const std::vector<float>& query, const VectorColumn& column) {
-  if (query.size() != column.dimension()) {
-    return ArgumentError("the query has ", query.size(), " elements, the vectors of column '", request.column,
-                         "' have ", column.dimension());
-  }
-  const bool is_wide = column.element_type() == ElementType::kFloat32 || column.element_type() == ElementType::kFloat64;
-  if (is_wide && AllFinite(query)) return arrow::Status::OK();
-  const bool whole = column.element_type() == ElementType::kUint8;
-  for (size_t i = 0; i < query.size(); ++i) {
-    const float value = query[i];
-    if (!std::isfinite(value)) return ArgumentError("element ", i, " of the query is not finite: ", value);
-    if (whole && (value != std::floor(value) || value < 0 || value > 255)) {
-      return ArgumentError("element ", i, " of the query is ", value, ", and column '", request.column,
-                           "' holds whole numbers from 0 to 255");
-    }
-    if (!std::isfinite(RoundTo(column.element_type(), value))) {
-      return ArgumentError("element ", i, " of the query is ", value, ", beyond what ", ToString(column.element_type()),
-                           " holds");
-    }
-  }
-  return arrow::Status::OK();
-}
 
 lance::IoQuery::Limits LimitsOf(const SearchRequest& request) {
   lance::IoQuery::Limits limits{.stop_token = request.stop_token};
@@ -89,41 +40,6 @@ constexpr uint64_t kSparse = 16;
 constexpr size_t kRowsTakenTogether = 4096;
 /// Of the candidates of several queries, which are then held twice for a moment.
 constexpr uint64_t kVectorBytesTakenTogether = 64 << 20;
-
-/// A table costs more than comparing so few.
-constexpr size_t kFewRows = 32;
-
-bool HasRepeatedIds(std::span<const Neighbor> rows) {
-  if (rows.size() <= kFewRows) {
-    for (size_t i = 1; i < rows.size(); ++i) {
-      const auto same = [&](const Neighbor& row) { return row.row_id == rows[i].row_id; };
-      if (std::any_of(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(i), same)) return true;
-    }
-    return false;
-  }
-  // Open addressing, a quarter full. No row is called kDeletedRowId.
-  std::vector<uint64_t> table(std::bit_ceil(rows.size() * 4), kDeletedRowId);
-  const int shift = 64 - std::countr_zero(table.size());
-  for (const Neighbor& row : rows) {
-    size_t slot = row.row_id * 0x9e3779b97f4a7c15U >> shift;
-    for (; table[slot] != kDeletedRowId; slot = (slot + 1) & (table.size() - 1)) {
-      if (table[slot] == row.row_id) return true;
-    }
-    table[slot] = row.row_id;
-  }
-  return false;
-}
-
-/// The same with each row once, where it is nearest: segments may overlap, and an index file may be damaged.
-std::vector<Neighbor> DifferentNearestOf(std::vector<Neighbor> rows, uint32_t k) {
-  std::sort(rows.begin(), rows.end(), Nearer);
-  if (HasRepeatedIds(std::span(rows).first(std::min<size_t>(k, rows.size())))) {
-    std::unordered_set<uint64_t> seen;
-    std::erase_if(rows, [&](const Neighbor& row) { return !seen.insert(row.row_id).second; });
-  }
-  if (rows.size() > k) rows.resize(k);
-  return rows;
-}
 
 }  // namespace
 
@@ -150,7 +66,7 @@ class DatasetSearch {
       if (!request_.indexed_rows_only) ARROW_RETURN_NOT_OK(SearchExactly(Wanted(dataset_.manifest().fragments)));
     } else {
       metric_ = segments_.front()->index->state().metric;
-      ARROW_RETURN_NOT_OK(SearchSegments());
+      ARROW_RETURN_NOT_OK(FindCandidates());
       const auto uncovered = Uncovered();
       if (request_.refine_factor != 0 || !uncovered.empty()) ARROW_RETURN_NOT_OK(ScoreAgain());
       ARROW_RETURN_NOT_OK(SearchExactly(uncovered));
@@ -163,14 +79,6 @@ class DatasetSearch {
 
  private:
   using Fragments = std::vector<const lance::Fragment*>;
-
-  /// Either may be null, for all rows.
-  struct SegmentFilter {
-    /// What a scan asks.
-    std::shared_ptr<const RowFilter> scanning;
-    /// What the rows that it finds pass unless the index is damaged.
-    std::shared_ptr<const RowFilter> checking;
-  };
 
   /// Which rows may be found.
   arrow::Status FindFilter() {
@@ -216,8 +124,8 @@ class DatasetSearch {
     if (!request_.use_index) return arrow::Status::OK();
     ARROW_ASSIGN_OR_RAISE(chosen_, dataset_.FindIndex(request_.column, request_.index));
     if (request_.segments) ARROW_RETURN_NOT_OK(KeepNamedSegments());
-    for (auto& opened : GetSegments()) {
-      ARROW_ASSIGN_OR_RAISE(auto segment, std::move(opened));
+    ARROW_RETURN_NOT_OK(GetSegments());
+    for (const auto& segment : segments_) {
       const IvfIndexState& state = segment->index->state();
       if (state.model->dimension() != column_->dimension() || state.element_type != column_->element_type()) {
         return arrow::Status::Invalid(state.index_file.path, ": an index over vectors of ", state.model->dimension(),
@@ -227,21 +135,17 @@ class DatasetSearch {
       // As pylance: an index of another metric is no use.
       if (request_.metric && state.metric != *request_.metric) {
         segments_.clear();
-        return arrow::Status::OK();
+        break;
       }
-      segments_.push_back(std::move(segment));
     }
     return arrow::Status::OK();
   }
 
   /// The chosen segments; of a remote store those that are not open yet are opened side by side.
-  std::vector<arrow::Result<std::shared_ptr<const Segment>>> GetSegments() const {
-    std::vector<arrow::Result<std::shared_ptr<const Segment>>> segments(chosen_.size());
-    (void)dataset_.store_->RunTogether(chosen_.size(), [&](size_t i) {
-      segments[i] = dataset_.GetSegment(*chosen_[i]);
-      return segments[i].status();
-    });
-    return segments;
+  arrow::Status GetSegments() {
+    segments_.resize(chosen_.size());
+    return dataset_.store_->RunTogether(
+        chosen_.size(), [&](size_t i) { return dataset_.GetSegment(*chosen_[i]).Value(&segments_[i]); });
   }
 
   arrow::Status KeepNamedSegments() {
@@ -279,8 +183,8 @@ class DatasetSearch {
     return uncovered;
   }
 
-  /// What rows of a segment may be returned.
-  arrow::Result<SegmentFilter> FilterOf(const lance::IndexMetadata& metadata, const Segment& segment) const {
+  /// A segment, and what rows of it may be returned.
+  arrow::Result<SegmentToSearch> WithFilters(const lance::IndexMetadata& metadata, const Segment& segment) const {
     LiveRows live = segment.live_rows;
     if (request_.fragments && metadata.fragments) {
       std::vector<uint32_t> wanted;
@@ -290,8 +194,8 @@ class DatasetSearch {
       ARROW_ASSIGN_OR_RAISE(live,
                             ReadLiveRows(*dataset_.store_, dataset_.manifest(), wanted, segment.keeps_deleted_rows));
     }
-    if (live.are_all) return SegmentFilter{prefilter_, std::move(live.filter)};
-    return SegmentFilter{BothOf(std::move(live.filter), prefilter_), nullptr};
+    if (live.are_all) return SegmentToSearch{segment.index, prefilter_, std::move(live.filter)};
+    return SegmentToSearch{segment.index, BothOf(std::move(live.filter), prefilter_), nullptr};
   }
 
   IvfSearchOptions SegmentOptions() const {
@@ -322,76 +226,13 @@ class DatasetSearch {
   }
 
   /// Fills the rows with the candidates of all segments.
-  arrow::Status SearchSegments() {
+  arrow::Status FindCandidates() {
     const TracedSpan span("fewter.index.search");
-    std::vector<SegmentFilter> filters;
-    const IvfSearchOptions options = SegmentOptions();
+    std::vector<SegmentToSearch> segments;
     for (size_t i = 0; i < segments_.size(); ++i) {
-      ARROW_ASSIGN_OR_RAISE(filters.emplace_back(), FilterOf(*chosen_[i], *segments_[i]));
-      if (queries_.size() == 1) {
-        ARROW_RETURN_NOT_OK(SearchSegment(0, i, filters[i], options));
-      } else {
-        ARROW_RETURN_NOT_OK(SearchSegmentForAll(i, filters[i], options));
-      }
+      ARROW_ASSIGN_OR_RAISE(segments.emplace_back(), WithFilters(*chosen_[i], *segments_[i]));
     }
-    for (size_t query = 0; query < queries_.size(); ++query) {
-      ARROW_RETURN_NOT_OK(request_.stop_token.Poll());
-      ARROW_RETURN_NOT_OK(SearchFurther(query, filters, options));
-      results_[query].rows = DifferentNearestOf(std::move(results_[query].rows), options.k);
-    }
-    return arrow::Status::OK();
-  }
-
-  /// If all segments together have found too little: one partition more of each, until there is enough.
-  arrow::Status SearchFurther(size_t query, const std::vector<SegmentFilter>& filters, IvfSearchOptions options) {
-    while (results_[query].rows.size() < options.k && options.nprobes < request_.max_nprobes) {
-      options.skipped_probes = options.nprobes++;
-      bool has_more = false;
-      for (size_t i = 0; i < segments_.size(); ++i) {
-        if (options.skipped_probes >= segments_[i]->index->state().model->num_partitions()) continue;
-        has_more = true;
-        ARROW_RETURN_NOT_OK(SearchSegment(query, i, filters[i], options));
-      }
-      if (!has_more) break;
-    }
-    return arrow::Status::OK();
-  }
-
-  arrow::Status SearchSegment(size_t query, size_t segment, const SegmentFilter& filter, IvfSearchOptions options) {
-    options.filter = filter.scanning.get();
-    SearchResult& result = results_[query];
-    const auto rows = segments_[segment]->index->Search(queries_[query].data(), options, &result.counts);
-    if (!rows.ok()) return WithAdvice(rows.status());
-    return AddRows(query, segment, filter, options, *rows);
-  }
-
-  /// What a segment has found for a query. If rows are among it that the dataset does not have, the index is damaged,
-  /// and is searched again for those that it has.
-  arrow::Status AddRows(size_t query, size_t segment, const SegmentFilter& filter, const IvfSearchOptions& options,
-                        const std::vector<Neighbor>& rows) {
-    if (filter.checking != nullptr && !std::all_of(rows.begin(), rows.end(), [&](const Neighbor& row) {
-          return filter.checking->Allows(row.row_id);
-        })) {
-      return SearchSegment(query, segment, {BothOf(filter.checking, prefilter_), nullptr}, options);
-    }
-    results_[query].rows.insert(results_[query].rows.end(), rows.begin(), rows.end());
-    return arrow::Status::OK();
-  }
-
-  arrow::Status SearchSegmentForAll(size_t segment, const SegmentFilter& filter, IvfSearchOptions options) {
-    options.filter = filter.scanning.get();
-    std::vector<const float*> vectors;
-    for (const auto& query : queries_) vectors.push_back(query.data());
-    std::vector<IvfSearchCounts> counts(queries_.size());
-    const auto found = segments_[segment]->index->SearchMany(vectors, options, counts);
-    if (!found.ok()) return WithAdvice(found.status());
-    for (size_t query = 0; query < queries_.size(); ++query) {
-      SearchResult& result = results_[query];
-      ARROW_RETURN_NOT_OK(AddRows(query, segment, filter, options, (*found)[query]));
-      result.counts.partitions_searched += counts[query].partitions_searched;
-      result.counts.rows_scanned += counts[query].rows_scanned;
-    }
-    return arrow::Status::OK();
+    return SearchSegments(segments, queries_, SegmentOptions(), request_.max_nprobes, results_);
   }
 
   /// Puts exact distances in the place of the candidates' estimates. The vectors of as many queries as there is memory
@@ -427,6 +268,7 @@ class DatasetSearch {
     for (size_t query = first; query < end; ++query) {
       SearchResult& result = results_[query];
       std::vector<uint64_t> ids;
+      ids.reserve(result.rows.size());
       for (const Neighbor& row : result.rows) ids.push_back(row.row_id);
       const auto mine = vectors->Slice(place, static_cast<int64_t>(ids.size()));
       place += mine->length();
