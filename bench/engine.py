@@ -11,8 +11,12 @@ class Engine:
     def ask(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise ChildProcessError(f"{self.process.args[0]}: no answer to '{line}', exit code {self.process.wait()}")
+        return json.loads(answer)
 
     def end(self):
         self.process.stdin.close()
-        self.process.wait()
+        if self.process.wait() != 0:
+            raise ChildProcessError(f"{self.process.args[0]}: exit code {self.process.returncode}")

@@ -162,6 +162,23 @@ def test_what_passes_is_tried_again(cloud, tmp_path):
         assert all(fault.times == 0 for fault in cloud.proxy.faults)
 
 
+def test_requests_are_as_many_as_the_options_say(google, azure, tmp_path):
+    query, local = query_of("deleted_address_ivf_flat", tmp_path)
+    uri = put(google, local, "down")
+    google.proxy.faults.append(Fault("503", "auxiliary.idx", times=1_000))
+    for retries in (0, 2):
+        done = run(google, "query", uri, *query, "--cache", "none", options=google.options(client_max_retries=retries), code=1)
+        assert ("(after 3 attempts)" in done.stderr) == (retries == 2)
+        assert [request.status for request in google.proxy.take()].count(503) == 1 + retries
+    google.proxy.faults.clear()
+    # Azure's client sends each request four times before ours may.
+    uri = put(azure, local, "down")
+    azure.proxy.faults.append(Fault("503", "auxiliary.idx", times=4))
+    done = run(azure, "query", uri, *query, "--cache", "none", "--stats", options=azure.options(client_max_retries=1))
+    assert json.loads(done.stdout.splitlines()[-1])["stats"]["io"]["retries"] == 1
+    assert [request.status for request in azure.proxy.take()].count(503) == 4
+
+
 def test_credentials_that_are_refused(google, azure):
     uri = put(google, PACKAGES, "packages")
     google.proxy.faults.append(Fault("refused", "", times=1_000))

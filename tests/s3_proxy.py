@@ -1,9 +1,11 @@
 """An S3 server for tests: moto, behind a proxy that counts requests, delays them and makes them fail."""
 
+import contextlib
 import dataclasses
 import http.client
 import http.server
 import logging
+import select
 import socket
 import struct
 import threading
@@ -13,6 +15,8 @@ import xml.sax.saxutils
 
 import boto3
 from moto.server import ThreadedMotoServer
+
+from stillness import Stillness
 
 BUCKET = "tables"
 KEYS = {"aws_access_key_id": "the-key-id", "aws_secret_access_key": "the/secret+key", "region": "us-east-1"}
@@ -32,6 +36,7 @@ class Request:
     end: float = 0.0
     status: int = 0
     bytes: int = 0
+    step: int = 0  # see Proxy.in_step
 
     @property
     def is_listing(self):
@@ -48,7 +53,8 @@ class Fault:
 
 
 def rounds(requests):
-    """The longest chain of requests each of which began after the one before it had ended."""
+    """The longest chain of requests each of which began after the one before it had ended: what a measurement sees, where a
+    machine too busy to send together what may go together makes it longer. See Proxy.in_step for what tests count."""
     longest = 0
     depth = []
     for request in sorted(requests, key=lambda one: one.begin):
@@ -76,6 +82,8 @@ class Proxy:
         self.faults = []
         self._lock = threading.Condition()
         self._under_way = 0
+        self._step = None
+        self._held = 0
         self._upstream = threading.local()
         proxy = self
 
@@ -109,9 +117,51 @@ class Proxy:
     def take(self):
         """The requests since the last call; a client may have its answer a moment before its request has ended here."""
         with self._lock:
-            self._lock.wait_for(lambda: self._under_way == 0, timeout=1)
+            self._lock.wait_for(lambda: self._under_way == 0, timeout=10)
             taken, self.requests = self.requests, []
         return taken
+
+    @contextlib.contextmanager
+    def in_step(self):
+        """Meanwhile requests are answered in steps: each is held until the client, a child of this process, waits for
+        nothing but answers, and then all that are held are let go. So the steps of a client's requests are as many as its
+        longest chain of requests each of which needed the answer of the one before it, however slow the machine is."""
+        self._step = 0
+        conductor = threading.Thread(target=self._conduct)
+        conductor.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._step = None
+                self._lock.notify_all()
+            conductor.join()
+
+    def _conduct(self):
+        """A client that never waits is let go on after a while, which makes no fewer steps."""
+        stillness = Stillness(self._server.server_address[1])
+        last = time.monotonic()
+        while True:
+            time.sleep(0.01)
+            is_still = stillness.lasts()
+            with self._lock:
+                if self._step is None:
+                    return
+                if self._held == 0:
+                    last = time.monotonic()
+                elif (is_still and self._held == self._under_way) or time.monotonic() - last > 5:
+                    self._step += 1
+                    self._held = 0
+                    self._lock.notify_all()
+
+    def _wait_for_step(self):
+        with self._lock:
+            if self._step is None:
+                return 0
+            step = self._step
+            self._held += 1
+            self._lock.wait_for(lambda: self._step is None or self._step > step)
+            return step + 1
 
     @staticmethod
     def _key_of(authorization):
@@ -153,6 +203,7 @@ class Proxy:
         fault = self._next_fault(path)
         if self.delay > 0:
             time.sleep(self.delay)
+        request.step = self._wait_for_step()
         try:
             if fault in self.ERRORS:
                 self._answer_error(handler, request, *self.ERRORS[fault])
@@ -192,8 +243,9 @@ class Proxy:
             content = content[: len(content) // 2]
         handler.wfile.write(content)
         request.bytes = len(content)
-        if fault == "stall":
-            time.sleep(30)
+        if fault == "stall":  # until the client hangs up
+            handler.wfile.flush()
+            select.select([handler.connection], [], [], 30)
         if fault in ("reset", "stall"):  # lingering for no time at all, a socket is reset rather than closed
             handler.wfile.flush()
             handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -226,6 +278,12 @@ class S3:
                 key = f"{name}/{file.relative_to(folder)}"
                 self.client.put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes())
         return f"s3://{BUCKET}/{name}"
+
+    def drop(self, uri):
+        """Removes a dataset, whose files the server keeps in memory."""
+        name = uri.removeprefix(f"s3://{BUCKET}/")
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{name}/"):
+            self.client.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": one["Key"]} for one in page["Contents"]]})
 
     def storage_options(self, **changed):
         """As pylance calls them."""

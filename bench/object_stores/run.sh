@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What queries on S3 cost, beside pylance: builds what is missing, and prints the table of docs/benchmarks.md.
-#   bench/object_stores/run.sh [WORK_FOLDER [--delays 0,20,100] [--indexes IVF_PQ,...]]
+# What queries on S3 cost, beside pylance: builds what is missing, and prints the tables of docs/benchmarks.md.
+#   bench/object_stores/run.sh [WORK_FOLDER [--tables small,large] [--delays 0,20,100] [--indexes IVF_PQ,...]]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=${1:-build/bench-object-stores}

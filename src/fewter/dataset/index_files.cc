@@ -58,7 +58,9 @@ LazyPartitionReader::LazyPartitionReader(const std::shared_ptr<const lance::Obje
       has_sub_index_(state.sub_index != nullptr) {}
 
 size_t LazyPartitionReader::EnoughRequests(std::span<const RowSpan> spans) const {
-  return has_sub_index_ ? (spans.size() + 1) / 2 : spans.size();
+  if (!has_sub_index_) return spans.size();
+  // Of the file with the graphs the first MiB has been a request of its own.
+  return spans.size() > 2 ? (spans.size() - 1) / 2 : 1;
 }
 
 PartitionReader::Batches LazyPartitionReader::ReadRows(const std::vector<std::string>& columns,

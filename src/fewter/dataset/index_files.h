@@ -74,7 +74,7 @@ class LazyPartitionReader : public PartitionReader {
   Batches ReadSubIndexRows(const std::vector<std::string>& columns, std::span<const RowSpan> spans) override;
 
  private:
-  /// One for each partition, of both files together.
+  /// One for each partition, of both files together, what opening them took beyond two included.
   size_t EnoughRequests(std::span<const RowSpan> spans) const;
 
   LazyFile storage_;

@@ -103,12 +103,15 @@ arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> Fetch(const std::vect
       ARROW_ASSIGN_OR_RAISE(buffers[i], stretch->Cut(wanted[i]));
       continue;
     }
-    ranges.push_back(wanted[i]);
+    ranges.push_back(at_hand.Missing(wanted[i]));
     positions.push_back(i);
   }
   if (ranges.empty()) return buffers;
   ARROW_ASSIGN_OR_RAISE(auto read, file->ReadMany(ranges, enough_requests));
-  for (size_t i = 0; i < positions.size(); ++i) buffers[positions[i]] = std::move(read[i]);
+  for (size_t k = 0; k < positions.size(); ++k) {
+    const size_t i = positions[k];
+    ARROW_ASSIGN_OR_RAISE(buffers[i], at_hand.Complete(wanted[i], ranges[k], std::move(read[k])));
+  }
   return buffers;
 }
 

@@ -63,7 +63,7 @@ struct IoEvent {
   using Clock = std::chrono::steady_clock;
 
   IoKind kind = IoKind::kManifest;
-  /// "read", "list" or "size".
+  /// "read", "list", "size" or, of stores that are asked for that, "open".
   std::string_view what = {};
   /// Relative to the store's root. Refers to the caller's memory.
   std::string_view path = {};

@@ -67,6 +67,7 @@ std::shared_ptr<ObjectStore> ObjectStore::Make(std::shared_ptr<arrow::fs::FileSy
   }
   auto access = std::make_shared<StoreAccess>();
   access->is_remote = fs->type_name() != "local";
+  access->opening_asks = fs->type_name() == "gcs";
   root = access->is_remote ? WithoutTrailingSlashes(std::move(root)) : NormalLocalPath(root);
   access->fs = std::move(fs);
   access->counter = std::make_shared<IoCounter>();

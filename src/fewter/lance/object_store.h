@@ -77,8 +77,8 @@ class ReadableFile {
   static constexpr uint64_t kCoalesceGap = 16384;
   /// From a remote store they cost less by far: 256 KiB take as long as a tenth of a round trip.
   static constexpr uint64_t kRemoteCoalesceGap = 256 << 10;
-  /// What a request can be saved for: a MiB takes half a round trip.
-  static constexpr uint64_t kWidestRemoteGap = 1 << 20;
+  /// What a request can be saved for: 2 MiB take about as long as a round trip.
+  static constexpr uint64_t kWidestRemoteGap = 2 << 20;
   static constexpr uint64_t kLongestJoined = 8 << 20;
   /// Remote files of an index or a version up to this size are read whole: one request instead of several dependent
   /// ones.

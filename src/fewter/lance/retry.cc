@@ -34,10 +34,21 @@ bool SleepUntil(Clock::time_point end) {
   return true;
 }
 
+/// Of "Azure Error: [ServerBusy] 503 The server is busy.", which Azure's client has then sent several times itself.
+bool IsTransientForAzure(std::string_view message) {
+  static constexpr std::array<std::string_view, 6> kStatuses = {"408 ", "429 ", "500 ", "502 ", "503 ", "504 "};
+  const size_t error = message.find("Azure Error: [");
+  const size_t code_end = error == std::string_view::npos ? error : message.find("] ", error);
+  if (code_end == std::string_view::npos) return false;
+  const std::string_view rest = message.substr(code_end + 2);
+  return std::any_of(kStatuses.begin(), kStatuses.end(),
+                     [&](std::string_view status) { return rest.starts_with(status); });
+}
+
 }  // namespace
 
 bool IsTransient(const arrow::Status& status) {
-  static constexpr std::array<std::string_view, 14> kWords = {kShortAnswer,
+  static constexpr std::array<std::string_view, 16> kWords = {kShortAnswer,
                                                               "AWS Error INTERNAL_FAILURE",
                                                               "AWS Error SERVICE_UNAVAILABLE",
                                                               "AWS Error SLOW_DOWN",
@@ -45,6 +56,8 @@ bool IsTransient(const arrow::Status& status) {
                                                               "AWS Error REQUEST_TIMEOUT",
                                                               "XML_ERROR",
                                                               "AWS Error NETWORK_CONNECTION",
+                                                              "google::cloud::Status(UNAVAILABLE",
+                                                              "gcloud-cpp.retry.on-entry=true",
                                                               "(HTTP status 408)",
                                                               "(HTTP status 429)",
                                                               "(HTTP status 500)",
@@ -53,7 +66,8 @@ bool IsTransient(const arrow::Status& status) {
                                                               "(HTTP status 504)"};
   if (!status.IsIOError()) return false;
   return std::any_of(kWords.begin(), kWords.end(),
-                     [&](std::string_view word) { return status.message().find(word) != std::string::npos; });
+                     [&](std::string_view word) { return status.message().find(word) != std::string::npos; }) ||
+         IsTransientForAzure(status.message());
 }
 
 Retries::Retries(const RetryPolicy& policy) : policy_(policy), begin_(Clock::now()) {}

@@ -295,6 +295,10 @@ arrow::Result<OpenedFileSystem> OpenS3(const std::string& uri, StorageOptions st
 // ---- Google ----
 
 #ifdef ARROW_GCS
+/// Repetitions are ours (Retries), as on S3, so Google's client gets no time for any: seconds that are over when the
+/// first answer comes, but not before it is asked for. Should they be, it says so (IsTransient).
+constexpr double kNoTimeToRepeat = 0.001;
+
 /// The text of a file of credentials, which messages name but do not repeat.
 arrow::Result<std::string> ReadCredentials(const std::string& path) {
   std::ifstream file(path);
@@ -343,9 +347,7 @@ arrow::Result<OpenedFileSystem> OpenGoogle(const std::string& uri, const Storage
     gcs.endpoint_override = *endpoint;
   }
   ARROW_RETURN_NOT_OK(options.CheckAllTaken("gs"));
-  if (!gcs.retry_limit_seconds) {
-    gcs.retry_limit_seconds = std::chrono::duration<double>(opened.retry.timeout).count();
-  }
+  if (!gcs.retry_limit_seconds) gcs.retry_limit_seconds = kNoTimeToRepeat;
   ARROW_ASSIGN_OR_RAISE(opened.fs, arrow::fs::GcsFileSystem::Make(gcs));
   return opened;
 #else

@@ -223,8 +223,12 @@ class StoredFile final : public ReadableFile {
   arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenAs(uint64_t size) const {
     arrow::fs::FileInfo info(names_.in_file_system, arrow::fs::FileType::File);
     info.set_size(static_cast<int64_t>(size));
-    auto opened = access_->fs->OpenInputFile(info);
-    if (!opened.ok()) return Explain(WithoutSignatures(opened.status()));
+    std::shared_ptr<arrow::io::RandomAccessFile> opened;
+    const auto open = [&](uint64_t*) { return access_->fs->OpenInputFile(info).Value(&opened); };
+    const arrow::Status status = access_->opening_asks
+                                     ? access_->Send({.kind = kind_, .what = "open", .path = names_.path}, open)
+                                     : WithoutSignatures(open(nullptr));
+    if (!status.ok()) return Explain(status);
     return opened;
   }
 

@@ -35,6 +35,8 @@ struct StoreAccess {
   arrow::internal::Executor* executor = nullptr;
   /// A request costs a round trip, and what comes back is not always what was asked for.
   bool is_remote = false;
+  /// Opening a file, too, costs a round trip.
+  bool opening_asks = false;
 
   /// Sends a request until it succeeds, there is no point in sending it again, or the query in scope is over. Each
   /// attempt is counted and traced; it adds the bytes that it read.
