@@ -285,8 +285,8 @@ def scanned(uri, *arguments):
     return pa.ipc.open_stream(run("scan", uri, "--format", "arrow", *arguments).stdout).read_all()
 
 
-def written(uri, output):
-    run("scan", uri, "--output", output)
+def written(uri, output, *arguments):
+    run("scan", uri, "--output", output, *arguments)
     return pa.parquet.read_table(output) if output.suffix == ".parquet" else pa.ipc.open_file(output).read_all()
 
 
@@ -348,18 +348,21 @@ def test_what_a_schema_says_beside_names_and_types(tmp_path, version):
     assert read.schema.field(0).metadata == {b"in": b"side"} and read.schema.metadata == {b"table": b"said"}
 
 
-def blobs_of(version, folder):
+def blobs_of(version, folder, have_outside=True):
     values = [b"aa", None, b"", b"z" * 5000]
     if version != "2.2":
         field = pa.field("blob", pa.large_binary(), metadata={"lance-encoding:blob": "true", "also": "said"})
         return pa.table([pa.array(values, pa.large_binary())], schema=pa.schema([field]))
     outside = folder / "outside"
     outside.write_bytes(b"in another file")
-    values += [lance.Blob.from_uri(outside.as_uri()), lance.Blob.from_uri(outside.as_uri(), 3, 7), b"p" * 200, b"d" * 900]
+    if have_outside:
+        values += [lance.Blob.from_uri(outside.as_uri()), lance.Blob.from_uri(outside.as_uri(), 3, 7)]
+    values += [b"p" * 200, b"d" * 900]
     field = lance.blob_field("blob", inline_size_threshold=100, dedicated_size_threshold=800)
     blobs = lance.blob_array(values)
-    struct = pa.StructArray.from_arrays([lance.blob_array(values), pa.array(range(8))], ["blob", "n"])
-    lists = pa.ListArray.from_arrays(pa.array([0, 2, 2, 3, 4, 5, 6, 7, 8], pa.int32()), lance.blob_array(values))
+    struct = pa.StructArray.from_arrays([lance.blob_array(values), pa.array(range(len(values)))], ["blob", "n"])
+    offsets = pa.array([0, 2, 2, *range(3, len(values) + 1)], pa.int32())
+    lists = pa.ListArray.from_arrays(offsets, lance.blob_array(values))
     names = ["struct", "lists"]
     return pa.table([blobs, struct, lists], schema=pa.schema([field, *map(pa.field, names, [struct.type, lists.type])]))
 
@@ -389,6 +392,38 @@ def test_blobs_are_what_says_where_they_lie(tmp_path, version):
         assert scanned(uri, "--columns", "struct.blob").to_pylist() == dataset.to_table(columns=["struct.blob"]).to_pylist()
         # The manifest has what people write.
         assert "no column 'blob.data'" in message("scan", uri, "--columns", "blob.data", code=3)
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2"])
+def test_blobs_as_their_bytes(tmp_path, version):
+    uri = str(tmp_path / "d.lance")
+    table = blobs_of(version, tmp_path, have_outside=False)
+    for rows in table, table.slice(0, 3):
+        lance.write_dataset(rows, uri, data_storage_version=version, mode="append")
+    lance.dataset(uri).delete("_rowid = 0")
+    expected = lance.dataset(uri).to_table(blob_handling="all_binary").combine_chunks()
+    assert expected["blob"].to_pylist()[:3] == [None, b"", b"z" * 5000] and expected["blob"].to_pylist()[-3] == b"aa"
+    binary = [uri, "--blobs", "binary"]
+    for read in scanned(*binary), written(*binary[:1], tmp_path / "rows.arrow", *binary[1:]):
+        assert read.schema.equals(expected.schema, check_metadata=True), read.schema
+        assert read.equals(expected)
+    assert scanned(*binary, "--columns", "_rowid,blob").select(["blob"]).equals(expected.select(["blob"]))
+    numbers = [4, 0, 3, 1, 4]
+    assert scanned(*binary, "--rows", ",".join(map(str, numbers))).to_pylist() == expected.take(numbers).to_pylist()
+    if version == "2.2":
+        assert scanned(*binary, "--columns", "struct.blob")["struct.blob"].to_pylist() == [
+            row["blob"] for row in expected["struct"].to_pylist()]
+        packed, = [file for file in (tmp_path / "d.lance").rglob("*.blob") if file.stat().st_size == 200]
+        packed.write_bytes(b"p" * 199)
+        assert f"{packed.name}: column 'blob': a blob of 200 bytes at 0 goes past the end of 199" in message(
+            "scan", *binary, code=6)
+        packed.unlink()
+        assert f"{packed.name}: No such file" in message("scan", *binary, code=3)
+        packed.write_bytes(b"p" * 200)
+        outside = blobs_of(version, tmp_path)
+        lance.write_dataset(outside, uri, mode="append", allow_external_blob_outside_bases=True)
+        said = message("scan", *binary, code=6)
+        assert "column 'blob': the bytes of a blob outside of the dataset are not read: file://" in said
 
 
 def json_values(generator):

@@ -8,7 +8,7 @@ import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from fewter.options import DEFAULT_NPROBES, SearchOptions, at_least, request_of,
 from fewter.progress import ProgressCallback, progress_callback
 from fewter.session import CacheChoice, Session, default_session
 from fewter.vectors import Matrix, as_queries, as_row_ids
+
+BlobHandling: TypeAlias = Literal["binary", "descriptions"]
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -392,16 +394,18 @@ class Table:
 
     # ---- Rows ----
 
-    def take(self, ids: Any, columns: Sequence[str] | None = None) -> pa.Table:
+    def take(self, ids: Any, columns: Sequence[str] | None = None, *, blobs: BlobHandling = "descriptions") -> pa.Table:
         """The rows with these ids (the `_rowid` of a search), in their order; all columns by default. `_rowid` and
-        `_rowaddr` are columns, too. KeyError for an id that no row has.
+        `_rowaddr` are columns, too. KeyError for an id that no row has. `blobs` as for `scan`.
 
         pylance's `take` is given positions instead, which are other numbers as soon as rows have been deleted or there are
         several fragments: see `rows`."""
-        batch = self._dataset.take(as_row_ids(ids), _names(columns))
+        batch = self._dataset.take(as_row_ids(ids), _names(columns), _wants_bytes(blobs))
         return pa.Table.from_batches([pa.record_batch(batch)])
 
-    def rows(self, positions: Any, columns: Sequence[str] | None = None) -> pa.Table:
+    def rows(
+        self, positions: Any, columns: Sequence[str] | None = None, *, blobs: BlobHandling = "descriptions"
+    ) -> pa.Table:
         """The rows at these positions, from 0, in the dataset's order with deleted rows left out: what pylance's `take`
         returns. The first call reads which rows there are, and the table keeps that, 8 bytes a row. IndexError for a
         position that there is not."""
@@ -409,7 +413,7 @@ class Table:
         ids = self._row_ids
         if wanted.size and int(wanted.max()) >= len(ids):
             raise IndexError(f"position {wanted.max()}: the table has {len(ids)} rows")
-        return self.take(ids[wanted], columns)
+        return self.take(ids[wanted], columns, blobs=blobs)
 
     def head(self, n: int = 5, columns: Sequence[str] | None = None) -> pa.Table:
         """The first n rows; all of them if there are fewer."""
@@ -421,11 +425,21 @@ class Table:
         return self.scan(["_rowid"]).read_all()["_rowid"].to_numpy()
 
     def scan(
-        self, columns: Sequence[str] | None = None, *, filter: FilterChoice | None = None, batch_size: int = 8192
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        filter: FilterChoice | None = None,
+        batch_size: int = 8192,
+        blobs: BlobHandling = "descriptions",
     ) -> pa.RecordBatchReader:
         """All rows, or those that a filter takes, in the dataset's order, in batches that are read as they are asked for,
-        a few of them ahead. Ctrl-C ends it between two batches."""
-        reader = self._dataset.scan(_names(columns), as_filter(filter), at_least("batch_size", batch_size, 1))
+        a few of them ahead. Ctrl-C ends it between two batches.
+
+        `blobs` says how blob columns are presented: "descriptions" of where they lie, as pylance does by default, or
+        "binary", their bytes, as with its blob_handling="all_binary"; a batch then has at most 64 MiB of these. ValueError
+        for another, NotImplementedError for a blob outside of the dataset."""
+        batch_size = at_least("batch_size", batch_size, 1)
+        reader = self._dataset.scan(_names(columns), as_filter(filter), batch_size, _wants_bytes(blobs))
         # A reader that Arrow goes through alone would not let Python see a Ctrl-C before its end.
         return pa.RecordBatchReader.from_batches(pa.schema(reader.schema()), _batches(reader))
 
@@ -490,6 +504,12 @@ def is_vector(type_: pa.DataType) -> bool:
         return False
     element = type_.value_type
     return pa.types.is_floating(element) or pa.types.is_uint8(element)
+
+
+def _wants_bytes(blobs: str) -> bool:
+    if blobs not in ("binary", "descriptions"):
+        raise ValueError(f"blobs must be 'binary' or 'descriptions', not {blobs!r}")
+    return blobs == "binary"
 
 
 def _batches(reader: _core.RecordBatchReader) -> Iterator[pa.RecordBatch]:

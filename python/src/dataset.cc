@@ -93,14 +93,20 @@ nb::tuple SearchArrays(const DatasetHandle& dataset, const SearchRequest& reques
                         MatrixOf(std::move(ids), results.size(), request.k));
 }
 
-BatchHandle Take(const DatasetHandle& dataset, const RowIds& row_ids, const std::vector<std::string>& columns) {
+BlobHandling HandlingOf(bool blob_bytes) {
+  return blob_bytes ? BlobHandling::kBinary : BlobHandling::kDescriptions;
+}
+
+BatchHandle Take(const DatasetHandle& dataset, const RowIds& row_ids, const std::vector<std::string>& columns,
+                 bool blob_bytes) {
   const std::span ids(row_ids.data(), row_ids.size());
-  return {RunInterruptibly(nullptr, [&](const auto&) { return dataset->Take(ids, columns); })};
+  return {RunInterruptibly(nullptr, [&](const auto&) { return dataset->Take(ids, columns, HandlingOf(blob_bytes)); })};
 }
 
 ReaderHandle Scan(const DatasetHandle& dataset, const std::vector<std::string>& columns, const FilterHandle* filter,
-                  uint64_t batch_size) {
-  const ScanRequest request{.columns = columns, .filter = SharedOrNull(filter), .batch_size = batch_size};
+                  uint64_t batch_size, bool blob_bytes) {
+  const ScanRequest request{
+      .columns = columns, .filter = SharedOrNull(filter), .batch_size = batch_size, .blobs = HandlingOf(blob_bytes)};
   return ReaderHandle(RunInterruptibly(nullptr, [&](const auto&) { return dataset->Scan(request); }));
 }
 
@@ -200,8 +206,8 @@ void BindDataset(nb::module_& module) {
       .def("io_stats", [](const DatasetHandle& dataset) { return StatsOf(dataset->io_stats()); })
       .def("search", &Search, nb::arg("request"), nb::arg("queries"), nb::arg("columns"), nb::arg("stop").none())
       .def("search_arrays", &SearchArrays, nb::arg("request"), nb::arg("queries"), nb::arg("stop").none())
-      .def("take", &Take, nb::arg("row_ids"), nb::arg("columns"))
-      .def("scan", &Scan, nb::arg("columns"), nb::arg("filter").none(), nb::arg("batch_size"))
+      .def("take", &Take, nb::arg("row_ids"), nb::arg("columns"), nb::arg("blob_bytes"))
+      .def("scan", &Scan, nb::arg("columns"), nb::arg("filter").none(), nb::arg("batch_size"), nb::arg("blob_bytes"))
       .def("prewarm", &Prewarm, nb::arg("column"), nb::arg("index"), nb::arg("strict"), nb::arg("max_bytes").none(),
            nb::arg("bytes_per_second"), nb::arg("progress").none());
 }

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 
+import lance
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -164,6 +165,32 @@ def test_scan(dataset, table):
         table.take([0], ["more.hal"])
     with pytest.raises(ValueError):
         table.scan(batch_size=0)
+
+
+def test_blobs(tmp_path):
+    values = [b"%d" % i * (i % 5) for i in range(1000)] + [None, b"x" * 2**20 * 40, b"y" * 2**20 * 40, b"z"]
+    field = pa.field("blob", pa.large_binary(), metadata={"lance-encoding:blob": "true"})
+    rows = pa.table(
+        [pa.array(range(len(values))), pa.array(values, pa.large_binary())], pa.schema([("id", pa.int64()), field])
+    )
+    dataset = lance.write_dataset(rows, tmp_path / "x.lance", data_storage_version="2.1")
+    table = fewter.open(dataset.uri)
+    assert table.take([1, 1000], ["blob"])["blob"].to_pylist() == dataset.take([1, 1000], ["blob"])["blob"].to_pylist()
+    batches = list(table.scan(blobs="binary", batch_size=2000))
+    assert [batch.num_rows for batch in batches] == [1002, 2]
+    assert pa.Table.from_batches(batches) == rows
+    before = table.io_stats()["data"]["requests"]
+    assert table.take(range(1000), ["blob"], blobs="binary")["blob"].to_pylist() == values[:1000]
+    assert table.io_stats()["data"]["requests"] - before < 20
+    assert table.rows([999, 1000, 1003, 999], ["blob"], blobs="binary")["blob"].to_pylist() == [
+        b"999" * 4,
+        None,
+        b"z",
+        b"999" * 4,
+    ]
+    assert table.take([], blobs="binary").schema == rows.schema
+    with pytest.raises(ValueError, match="blobs must be 'binary' or 'descriptions'"):
+        table.scan(blobs="all_binary")
 
 
 def test_filters(dataset, table):

@@ -31,6 +31,7 @@ struct ScanOptions {
   /// Standard output if it is empty or "-".
   std::string output;
   std::optional<RowFormat> format;
+  BlobHandling blobs = BlobHandling::kDescriptions;
 
   bool to_stdout() const { return output.empty() || output == "-"; }
 };
@@ -62,17 +63,19 @@ class Rows {
     Rows rows;
     rows.dataset_ = std::move(dataset);
     rows.columns_ = options.rows.columns;
+    rows.blobs_ = options.blobs;
     rows.batch_size_ = RowsOfBatch(rows.dataset_->manifest());
     if (options.numbers.empty()) {
       ARROW_ASSIGN_OR_RAISE(rows.filter_, ReadFilter(options.rows.filter));
-      ARROW_ASSIGN_OR_RAISE(
-          rows.reader_,
-          rows.dataset_->Scan({.columns = rows.columns_, .filter = rows.filter_, .batch_size = rows.batch_size_}));
+      ARROW_ASSIGN_OR_RAISE(rows.reader_, rows.dataset_->Scan({.columns = rows.columns_,
+                                                               .filter = rows.filter_,
+                                                               .batch_size = rows.batch_size_,
+                                                               .blobs = rows.blobs_}));
       rows.schema_ = rows.reader_->schema();
       return rows;
     }
     ARROW_ASSIGN_OR_RAISE(rows.row_ids_, RowIdsOfNumbers(*rows.dataset_, options.numbers));
-    ARROW_ASSIGN_OR_RAISE(const auto none, rows.dataset_->Take({}, rows.columns_));
+    ARROW_ASSIGN_OR_RAISE(const auto none, rows.dataset_->Take({}, rows.columns_, rows.blobs_));
     rows.schema_ = none->schema();
     return rows;
   }
@@ -90,12 +93,13 @@ class Rows {
     const auto length = std::min<size_t>(batch_size_, row_ids_.size() - next_);
     const std::span<const uint64_t> ids = std::span(row_ids_).subspan(next_, length);
     next_ += length;
-    return dataset_->Take(ids, columns_);
+    return dataset_->Take(ids, columns_, blobs_);
   }
 
  private:
   std::shared_ptr<Dataset> dataset_;
   std::vector<std::string> columns_;
+  BlobHandling blobs_ = BlobHandling::kDescriptions;
   std::shared_ptr<const Filter> filter_;
   uint64_t batch_size_ = 0;
   std::shared_ptr<arrow::Schema> schema_;
@@ -162,6 +166,10 @@ void AddScanCommand(CLI::App* app, Action* action) {
             std::map<std::string, RowFormat>{
                 {"arrow", RowFormat::kArrowFile}, {"json", RowFormat::kJsonLines}, {"parquet", RowFormat::kParquet}},
             "The format, whatever the file is called");
+  AddChoice(command, "--blobs", &options->blobs,
+            std::map<std::string, BlobHandling>{{"descriptions", BlobHandling::kDescriptions},
+                                                {"binary", BlobHandling::kBinary}},
+            "Blobs as their bytes, or as what says where these lie [descriptions]");
   command->footer("Example: fewter scan examples/packages.lance --columns name --output names.parquet");
   command->callback([=] { *action = [options] { return RunScan(*options); }; });
 }

@@ -16,15 +16,6 @@ namespace {
 using Fields = std::vector<lance::Field>;
 using Stored = std::vector<StoredColumn>;
 
-/// The positions of a field's children.
-std::vector<size_t> ChildrenOf(const Fields& fields, size_t position) {
-  std::vector<size_t> children;
-  for (size_t i = position + 1; i < fields.size(); ++i) {
-    if (fields[i].id >= 0 && fields[i].parent_id == fields[position].id) children.push_back(i);
-  }
-  return children;
-}
-
 arrow::Status OtherType(const Fields& table, size_t position, const arrow::DataType& type, const StoredColumn& stored) {
   return arrow::Status::NotImplemented(stored.metadata->path(), ": column '", lance::PathOf(table, position),
                                        "' is stored as ", stored.data->type->ToString(), ", the table says ",
@@ -92,6 +83,14 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> ValidInAny(const Stored& parts) {
 }
 
 }  // namespace
+
+std::vector<size_t> ChildrenOf(const std::vector<lance::Field>& fields, size_t position) {
+  std::vector<size_t> children;
+  for (size_t i = position + 1; i < fields.size(); ++i) {
+    if (fields[i].id >= 0 && fields[i].parent_id == fields[position].id) children.push_back(i);
+  }
+  return children;
+}
 
 bool HoldsField(const lance::DataFile& file, const std::vector<lance::Field>& table, size_t position) {
   if (std::find(file.fields.begin(), file.fields.end(), table[position].id) != file.fields.end()) return true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -15,6 +16,9 @@
 /// added, renamed or stored anew since a file was written.
 
 namespace fewter {
+
+/// The positions of a field's children.
+std::vector<size_t> ChildrenOf(const std::vector<lance::Field>& fields, size_t position);
 
 /// Whether a data file has a column for the table's field that stands there, or for one below it.
 bool HoldsField(const lance::DataFile& file, const std::vector<lance::Field>& table, size_t position);

@@ -128,6 +128,14 @@ struct SearchResult {
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> ToRecordBatch() const;
 };
 
+/// How values are presented that are so large that a column only says where they lie.
+enum class BlobHandling {
+  /// By what says it, as Lance does: structs of position, size and the like.
+  kDescriptions,
+  /// As large binary values.
+  kBinary,
+};
+
 struct ScanRequest {
   /// What to return, in this order; all columns of the table if empty. One inside a struct by its path,
   /// "struct.column", which is then its name, and null where the struct is. `_rowid` and `_rowaddr` are a row's id and
@@ -137,6 +145,8 @@ struct ScanRequest {
   std::shared_ptr<const Filter> filter = {};
   /// How many rows a batch has at most; at least 1.
   uint64_t batch_size = 8192;
+  /// With the bytes of blobs, a batch has at most 64 MiB of these, or one row.
+  BlobHandling blobs = BlobHandling::kDescriptions;
 };
 
 /// The k nearest rows of what several searches of one query found, over different fragments or segments: the way to
@@ -203,14 +213,14 @@ class Dataset {
   arrow::Result<std::shared_ptr<arrow::Schema>> Schema() const;
 
   /// All rows in dataset order, deleted rows left out, in batches none of which spans two fragments. Columns are what
-  /// the table calls them now, and null where they were added later. Blobs are presented by what says where they lie,
-  /// as Lance does.
+  /// the table calls them now, and null where they were added later.
   ///
   /// With a filter, fragments are looked at as the rows are asked for, a few ahead; a row that it has no value for is
   /// an error of the reader.
   ///
   /// KeyError for a column that the table does not have; NotImplemented, naming it, for one that is not read: of a type
-  /// that is not, or in data files of before version 2.0.
+  /// that is not, or in data files of before version 2.0. With BlobHandling::kBinary the same for a blob outside of the
+  /// dataset, from the reader.
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(const ScanRequest& request = {}) const;
 
   /// How many rows there are, or how many of them a filter takes.
@@ -218,7 +228,8 @@ class Dataset {
 
   /// The rows with these ids, in their order; columns as in Scan. KeyError for an id that no live row has.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Take(std::span<const uint64_t> row_ids,
-                                                          const std::vector<std::string>& columns = {}) const;
+                                                          const std::vector<std::string>& columns = {},
+                                                          BlobHandling blobs = BlobHandling::kDescriptions) const;
 
   /// Brings every part of the column's index into the cache, so that searches read nothing, and says what is there
   /// afterwards. `index` as in SearchRequest. Tiers behind the first get what they lack, too. With

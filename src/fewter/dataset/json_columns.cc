@@ -5,9 +5,9 @@
 
 #include <arrow/array/array_binary.h>
 #include <arrow/builder.h>
-#include <arrow/util/checked_cast.h>
 #include <arrow/util/key_value_metadata.h>
 
+#include "fewter/dataset/nested_types.h"
 #include "fewter/lance/field.h"
 #include "fewter/lance/jsonb.h"
 
@@ -22,24 +22,6 @@ std::shared_ptr<const arrow::KeyValueMetadata> MetadataOfText(const arrow::Field
   if (!name.ok() || *name != lance::kJsonExtension) return nullptr;
   auto metadata = field.metadata()->Copy();
   return metadata->Set(lance::kExtensionKey, "arrow.json").ok() ? metadata : nullptr;
-}
-
-/// The same kind of nested type with other fields.
-std::shared_ptr<arrow::DataType> WithFields(const arrow::DataType& type, arrow::FieldVector fields) {
-  switch (type.id()) {
-    case arrow::Type::STRUCT:
-      return arrow::struct_(fields);
-    case arrow::Type::LIST:
-      return arrow::list(std::move(fields.front()));
-    case arrow::Type::LARGE_LIST:
-      return arrow::large_list(std::move(fields.front()));
-    case arrow::Type::MAP: {
-      const bool is_sorted = arrow::internal::checked_cast<const arrow::MapType&>(type).keys_sorted();
-      return std::make_shared<arrow::MapType>(std::move(fields.front()), is_sorted);
-    }
-    default:
-      return nullptr;
-  }
 }
 
 }  // namespace

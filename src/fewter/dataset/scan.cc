@@ -8,6 +8,7 @@
 #include <arrow/datum.h>
 #include <arrow/record_batch.h>
 
+#include "fewter/dataset/blobs.h"
 #include "fewter/dataset/dataset.h"
 #include "fewter/dataset/filtered_rows.h"
 #include "fewter/dataset/row_locations.h"
@@ -92,13 +93,20 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Dataset::Scan(const Sca
   if (request.batch_size == 0) return ArgumentError("batches of no rows");
   auto rows = GetRowReader();
   ARROW_ASSIGN_OR_RAISE(auto schema, rows->SchemaOf(request.columns));
+  const auto blobs = std::make_shared<const BlobReader>(store_, manifest_);
+  const auto with_bytes = blobs->SchemaOf(*schema);
+  const bool reads_blobs = request.blobs == BlobHandling::kBinary && !with_bytes->Equals(*schema);
+  if (reads_blobs) schema = WithRowAddress(schema);
   std::unique_ptr<TakenAhead> taken;
   if (request.filter != nullptr) {
     ARROW_ASSIGN_OR_RAISE(auto condition, Bind(*request.filter));
     taken = std::make_unique<TakenAhead>(GetFragmentFilter(), std::move(condition), *manifest_);
   }
-  return MakeScanReader(store_, manifest_, std::move(rows), std::move(schema), std::move(taken), request.batch_size,
-                        session_->cpu_executor());
+  auto reader = MakeScanReader(store_, manifest_, std::move(rows), std::move(schema), std::move(taken),
+                               request.batch_size, session_->cpu_executor());
+  if (!reads_blobs) return reader;
+  auto* executor = store_->is_remote() ? store_->executor() : session_->cpu_executor();
+  return MakeBlobScanReader(std::move(reader), blobs, with_bytes, executor);
 }
 
 arrow::Result<uint64_t> Dataset::CountRows(const std::shared_ptr<const Filter>& filter) const {
@@ -110,9 +118,16 @@ arrow::Result<uint64_t> Dataset::CountRows(const std::shared_ptr<const Filter>& 
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::Take(std::span<const uint64_t> row_ids,
-                                                                 const std::vector<std::string>& columns) const {
+                                                                 const std::vector<std::string>& columns,
+                                                                 BlobHandling blobs) const {
   ARROW_ASSIGN_OR_RAISE(const auto schema, GetRowReader()->SchemaOf(columns));
-  return TracedCall("fewter.take", *session_, store_->identity(), [&] { return TakeRows(row_ids, schema, false); });
+  const auto take = [&]() -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> {
+    if (blobs == BlobHandling::kDescriptions) return TakeRows(row_ids, schema, false);
+    const BlobReader reader(store_, manifest_);
+    ARROW_ASSIGN_OR_RAISE(const auto described, TakeRows(row_ids, WithRowAddress(schema), false));
+    return reader.Read(*described, reader.SchemaOf(*schema));
+  };
+  return TracedCall("fewter.take", *session_, store_->identity(), take);
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dataset::TakeRows(std::span<const uint64_t> row_ids,
