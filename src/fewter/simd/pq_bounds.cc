@@ -124,29 +124,52 @@ struct Codes8 {
   static constexpr size_t kBytesPerColumn = 256;
 
   template <size_t kVectors>
-  static HWY_INLINE void AddColumn(const uint8_t* HWY_RESTRICT bytes, const uint8_t* HWY_RESTRICT codes,
-                                   SumsOfBytes<kVectors>& sums) {
-    const Table256 table(bytes);
+  static HWY_INLINE void AddColumn(const PqBoundedQuery (&queries)[1], size_t j, const uint8_t* HWY_RESTRICT codes,
+                                   SumsOfBytes<kVectors> (&sums)[1]) {
+    const Table256 table(queries[0].bytes + j * kBytesPerColumn);
     for (size_t v = 0; v < kVectors; ++v) {
-      sums.Add(v, table[hn::LoadU(ByteTag(), codes + v * kRowsPerVector)]);
+      sums[0].Add(v, table[hn::LoadU(ByteTag(), codes + v * kRowsPerVector)]);
     }
   }
+};
+
+// A table row of 16 bytes. Looks at the lower four bits of an index and at no others.
+class Table16 {
+ public:
+  explicit HWY_INLINE Table16(const uint8_t* bytes) : row_(hn::LoadDup128(ByteTag(), bytes)) {}
+
+  HWY_INLINE Bytes operator[](Bytes codes) const {
+#if HWY_TARGET == HWY_AVX3_DL
+    // By the lower six bits, which lead to one of four copies of the row.
+    return Bytes{_mm512_permutexvar_epi8(codes.raw, row_.raw)};
+#else
+    return hn::TableLookupBytes(row_, hn::And(codes, hn::Set(ByteTag(), 15)));
+#endif
+  }
+
+ private:
+  Bytes row_;
+};
+
+// Both rows of a byte's codes.
+struct TwoTables16 {
+  explicit HWY_INLINE TwoTables16(const uint8_t* bytes) : even(bytes), odd(bytes + 16) {}
+  Table16 even, odd;
 };
 
 struct Codes4 {
   static constexpr size_t kBytesPerColumn = 32;
 
-  template <size_t kVectors>
-  static HWY_INLINE void AddColumn(const uint8_t* HWY_RESTRICT bytes, const uint8_t* HWY_RESTRICT codes,
-                                   SumsOfBytes<kVectors>& sums) {
-    const Bytes even = hn::LoadDup128(ByteTag(), bytes);
-    const Bytes odd = hn::LoadDup128(ByteTag(), bytes + 16);
-    const Bytes low_half = hn::Set(ByteTag(), 15);
+  template <size_t kVectors, size_t kQueries>
+  static HWY_INLINE void AddColumn(const PqBoundedQuery (&queries)[kQueries], size_t j,
+                                   const uint8_t* HWY_RESTRICT codes, SumsOfBytes<kVectors> (&sums)[kQueries]) {
+    const TwoTables16 first(queries[0].bytes + j * kBytesPerColumn);
+    const TwoTables16 last(queries[kQueries - 1].bytes + j * kBytesPerColumn);
     for (size_t v = 0; v < kVectors; ++v) {
       const Bytes both = hn::LoadU(ByteTag(), codes + v * kRowsPerVector);
       const Bytes upper = hn::BitCast(ByteTag(), hn::ShiftRight<4>(hn::BitCast(SumTag(), both)));
-      sums.Add(v, hn::TableLookupBytes(even, hn::And(both, low_half)));
-      sums.Add(v, hn::TableLookupBytes(odd, hn::And(upper, low_half)));
+      sums[0].Add(v, hn::Add(first.even[both], first.odd[upper]));
+      if constexpr (kQueries > 1) sums[1].Add(v, hn::Add(last.even[both], last.odd[upper]));
     }
   }
 };
@@ -167,41 +190,38 @@ HWY_INLINE void ToBounds(const uint16_t* HWY_RESTRICT sums, float step, const fl
   for (; i < num_rows; ++i) out[i] = static_cast<float>(sums[i]) * step + (base == nullptr ? 0 : base[i]);
 }
 
-template <class Codes, size_t kVectors>
-HWY_INLINE void BoundTile(const uint8_t* HWY_RESTRICT bytes, float step, const uint8_t* HWY_RESTRICT codes,
-                          size_t stride, size_t num_rows, size_t width, const float* base, float* out) {
-  SumsOfBytes<kVectors> sums;
-  for (size_t j = 0; j < width; ++j) {
-    Codes::AddColumn(bytes + j * Codes::kBytesPerColumn, codes + j * stride, sums);
-  }
+template <class Codes, size_t kVectors, size_t kQueries>
+HWY_INLINE void BoundTile(const PqBoundedQuery (&queries)[kQueries], const PqBoundedRows& rows, size_t width,
+                          size_t begin, size_t num_rows) {
+  SumsOfBytes<kVectors> sums[kQueries];
+  for (size_t j = 0; j < width; ++j) Codes::AddColumn(queries, j, rows.codes + j * rows.stride + begin, sums);
   HWY_ALIGN uint16_t stored[kVectors * kRowsPerVector];
-  sums.Store(stored);
-  ToBounds(stored, step, base, num_rows, out);
+  for (size_t q = 0; q < kQueries; ++q) {
+    sums[q].Store(stored);
+    ToBounds(stored, queries[q].step, rows.base == nullptr ? nullptr : rows.base + begin, num_rows,
+             queries[q].out + begin);
+  }
 }
-
-// As many rows at a time as there are registers for their sums.
-constexpr size_t kVectorsPerTile = HWY_MAX_BYTES == 64 ? 6 : 4;
 
 // At most kVectors vectors of rows, and no vector more than that: what lies beyond may be none of ours.
-template <class Codes, size_t kVectors>
-HWY_INLINE void BoundAtMost(const uint8_t* bytes, float step, const uint8_t* codes, size_t stride, size_t num_rows,
-                            size_t width, const float* base, float* out) {
+template <class Codes, size_t kVectors, size_t kQueries>
+HWY_INLINE void BoundAtMost(const PqBoundedQuery (&queries)[kQueries], const PqBoundedRows& rows, size_t width,
+                            size_t begin, size_t num_rows) {
   if constexpr (kVectors > 1) {
     if (num_rows <= (kVectors - 1) * kRowsPerVector) {
-      return BoundAtMost<Codes, kVectors - 1>(bytes, step, codes, stride, num_rows, width, base, out);
+      return BoundAtMost<Codes, kVectors - 1>(queries, rows, width, begin, num_rows);
     }
   }
-  BoundTile<Codes, kVectors>(bytes, step, codes, stride, num_rows, width, base, out);
+  BoundTile<Codes, kVectors>(queries, rows, width, begin, num_rows);
 }
 
-template <class Codes>
-void Bound(const uint8_t* bytes, float step, const uint8_t* codes, size_t stride, size_t num_rows, size_t width,
-           const float* base, float* out) {
-  constexpr size_t kRowsPerTile = kVectorsPerTile * kRowsPerVector;
-  for (size_t row = 0; row < num_rows; row += kRowsPerTile) {
-    const size_t rows = std::min(kRowsPerTile, num_rows - row);
-    BoundAtMost<Codes, kVectorsPerTile>(bytes, step, codes + row, stride, rows, width,
-                                        base == nullptr ? nullptr : base + row, out + row);
+template <class Codes, size_t kQueries>
+void Bound(const PqBoundedQuery (&queries)[kQueries], const PqBoundedRows& rows, size_t width) {
+  // As many rows at a time as there are registers for their sums.
+  constexpr size_t kVectors = kQueries == 1 ? (HWY_MAX_BYTES == 64 ? 6 : 4) : (HWY_MAX_BYTES == 64 ? 4 : 2);
+  constexpr size_t kRowsPerTile = kVectors * kRowsPerVector;
+  for (size_t begin = 0; begin < rows.count; begin += kRowsPerTile) {
+    BoundAtMost<Codes, kVectors>(queries, rows, width, begin, std::min(kRowsPerTile, rows.count - begin));
   }
 }
 #else
@@ -215,13 +235,14 @@ struct Codes4 {
   }
 };
 
-template <class Codes>
-void Bound(const uint8_t* bytes, float step, const uint8_t* codes, size_t stride, size_t num_rows, size_t width,
-           const float* base, float* out) {
-  for (size_t row = 0; row < num_rows; ++row) {
-    uint32_t sum = 0;
-    for (size_t j = 0; j < width; ++j) sum += Codes::Look(bytes, j, codes[j * stride + row]);
-    out[row] = static_cast<float>(sum) * step + (base == nullptr ? 0 : base[row]);
+template <class Codes, size_t kQueries>
+void Bound(const PqBoundedQuery (&queries)[kQueries], const PqBoundedRows& rows, size_t width) {
+  for (const PqBoundedQuery& query : queries) {
+    for (size_t row = 0; row < rows.count; ++row) {
+      uint32_t sum = 0;
+      for (size_t j = 0; j < width; ++j) sum += Codes::Look(query.bytes, j, rows.codes[j * rows.stride + row]);
+      query.out[row] = static_cast<float>(sum) * query.step + (rows.base == nullptr ? 0 : rows.base[row]);
+    }
   }
 }
 #endif
@@ -260,15 +281,21 @@ HWY_INLINE void RoundRowDown(const float* HWY_RESTRICT entries, size_t n, float 
 }  // namespace
 
 PqByteScale RoundTableDown(const float* table, size_t m, size_t num_codewords, uint8_t* bytes) {
+  // Rows that share a byte of code are added up in bytes.
+  const size_t rows_per_byte = num_codewords == 16 ? 2 : 1;
   PqByteScale scale;
   float widest = 0;
-  for (size_t j = 0; j < m; ++j) {
-    const Range range = RangeOf(table + j * num_codewords, num_codewords);
-    scale.start += range.least;
-    widest = std::max(widest, range.largest - range.least);
+  for (size_t j = 0; j < m; j += rows_per_byte) {
+    float width = 0;
+    for (size_t row = j; row < std::min(m, j + rows_per_byte); ++row) {
+      const Range range = RangeOf(table + row * num_codewords, num_codewords);
+      scale.start += range.least;
+      width += range.largest - range.least;
+    }
+    widest = std::max(widest, width);
   }
-  // So that sums of m bytes fit in 16 bits.
-  const int levels = static_cast<int>(std::min<size_t>(255, 65535 / std::max<size_t>(m, 1)));
+  // So that all sums of bytes fit in 16 bits.
+  const int levels = static_cast<int>(std::min<size_t>(255, 65535 * rows_per_byte / std::max<size_t>(m, 1)));
   scale.step = RoundUpToByte(widest / static_cast<float>(levels));
   for (size_t j = 0; j < m; ++j) {
     const float* entries = table + j * num_codewords;
@@ -278,14 +305,16 @@ PqByteScale RoundTableDown(const float* table, size_t m, size_t num_codewords, u
   return scale;
 }
 
-void Bounds8(const uint8_t* bytes, float step, const uint8_t* codes, size_t stride, size_t num_rows, size_t m,
-             const float* base, float* out) {
-  Bound<Codes8>(bytes, step, codes, stride, num_rows, m, base, out);
+void Bounds8(const PqBoundedQuery& query, const PqBoundedRows& rows, size_t m) {
+  Bound<Codes8>({query}, rows, m);
 }
 
-void Bounds4(const uint8_t* bytes, float step, const uint8_t* codes, size_t stride, size_t num_rows, size_t m,
-             const float* base, float* out) {
-  Bound<Codes4>(bytes, step, codes, stride, num_rows, m / 2, base, out);
+void Bounds4(const PqBoundedQuery& query, const PqBoundedRows& rows, size_t m) {
+  Bound<Codes4>({query}, rows, m / 2);
+}
+
+void PairOfBounds4(const PqBoundedQuery& query, const PqBoundedQuery& other, const PqBoundedRows& rows, size_t m) {
+  Bound<Codes4>({query, other}, rows, m / 2);
 }
 }  // namespace fewter::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -296,19 +325,22 @@ namespace fewter::simd {
 HWY_EXPORT(RoundTableDown);
 HWY_EXPORT(Bounds8);
 HWY_EXPORT(Bounds4);
+HWY_EXPORT(PairOfBounds4);
 
 PqByteScale PqRoundTableDown(const float* table, size_t m, size_t num_codewords, uint8_t* bytes) {
   return HWY_DYNAMIC_DISPATCH(RoundTableDown)(table, m, num_codewords, bytes);
 }
 
-void PqBounds8(const uint8_t* bytes, float step, const uint8_t* codes, size_t stride, size_t num_rows, size_t m,
-               const float* base, float* out) {
-  HWY_DYNAMIC_DISPATCH(Bounds8)(bytes, step, codes, stride, num_rows, m, base, out);
+void PqBounds8(const PqBoundedQuery& query, const PqBoundedRows& rows, size_t m) {
+  HWY_DYNAMIC_DISPATCH(Bounds8)(query, rows, m);
 }
 
-void PqBounds4(const uint8_t* bytes, float step, const uint8_t* codes, size_t stride, size_t num_rows, size_t m,
-               const float* base, float* out) {
-  HWY_DYNAMIC_DISPATCH(Bounds4)(bytes, step, codes, stride, num_rows, m, base, out);
+void PqBounds4(const PqBoundedQuery& query, const PqBoundedRows& rows, size_t m) {
+  HWY_DYNAMIC_DISPATCH(Bounds4)(query, rows, m);
+}
+
+void PqPairOfBounds4(const PqBoundedQuery& query, const PqBoundedQuery& other, const PqBoundedRows& rows, size_t m) {
+  HWY_DYNAMIC_DISPATCH(PairOfBounds4)(query, other, rows, m);
 }
 
 }  // namespace fewter::simd

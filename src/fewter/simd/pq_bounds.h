@@ -26,16 +26,34 @@ struct PqByteScale {
 inline constexpr size_t kMaxBoundedSubVectors = 4096;
 
 /// Rounds a table of m x num_codewords finite entries down to bytes, all rows with the same step. But for rounding:
-/// byte * step may exceed entry - least entry by up to step / 1024. Requires m <= kMaxBoundedSubVectors and
-/// num_codewords to be a multiple of 16.
+/// byte * step may exceed entry - least entry by up to step / 1024. Of 16 codewords, the bytes of two rows that share a
+/// byte of code do not sum to more than 255. Requires m <= kMaxBoundedSubVectors and num_codewords to be a multiple of
+/// 16.
 PqByteScale PqRoundTableDown(const float* table, size_t m, size_t num_codewords, uint8_t* bytes);
 
-/// out[i] = base[i] + step * the sum over j of bytes[j * 256 + code j of row i], rounded once; without `base`, from 0.
-void PqBounds8(const uint8_t* bytes, float step, const uint8_t* codes, size_t stride, size_t num_rows, size_t m,
-               const float* base, float* out);
+/// What is computed for a query: by which table and step, and to where, a float for each row.
+struct PqBoundedQuery {
+  const uint8_t* bytes;
+  float step;
+  float* out;
+};
 
-/// The same for codes of 4 bits and rows of 16 bytes; see PqScan4.
-void PqBounds4(const uint8_t* bytes, float step, const uint8_t* codes, size_t stride, size_t num_rows, size_t m,
-               const float* base, float* out);
+/// Of which rows. `base` may be null, for zeros.
+struct PqBoundedRows {
+  const uint8_t* codes;
+  size_t stride;
+  size_t count;
+  const float* base;
+};
+
+/// out[i] = base[i] + step * the sum over j of bytes[j * 256 + code j of row i], rounded once.
+void PqBounds8(const PqBoundedQuery& query, const PqBoundedRows& rows, size_t m);
+
+/// The same for codes of 4 bits and rows of 16 bytes, see PqScan4; of two that share a byte of code, bytes do not sum
+/// to more than 255.
+void PqBounds4(const PqBoundedQuery& query, const PqBoundedRows& rows, size_t m);
+
+/// The same for two queries, which costs less than one after the other.
+void PqPairOfBounds4(const PqBoundedQuery& query, const PqBoundedQuery& other, const PqBoundedRows& rows, size_t m);
 
 }  // namespace fewter::simd

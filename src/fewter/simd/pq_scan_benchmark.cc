@@ -30,7 +30,7 @@ void BM_Scan(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * num_rows * m));
 }
 
-template <void (*kernel)(const uint8_t*, float, const uint8_t*, size_t, size_t, size_t, const float*, float*)>
+template <void (*kernel)(const PqBoundedQuery&, const PqBoundedRows&, size_t)>
 void BM_Bounds(benchmark::State& state) {
   const auto num_rows = static_cast<size_t>(state.range(0));
   const auto m = static_cast<size_t>(state.range(1));
@@ -40,12 +40,30 @@ void BM_Bounds(benchmark::State& state) {
   const std::vector<uint8_t> bytes(m * (kernel == PqBounds8 ? 256 : 16));
   std::vector<float> base(num_rows, 0.5f), out(num_rows);
   for (auto _ : state) {
-    kernel(bytes.data(), 0.25f, codes.data(), stride, num_rows, m, base.data(), out.data());
+    kernel({bytes.data(), 0.25f, out.data()}, {codes.data(), stride, num_rows, base.data()}, m);
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }
   SetBytesRead(&state, width * num_rows);
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * num_rows * m));
+}
+
+// Two queries at once; what is counted is what each of them reads.
+void BM_PairOfBounds4(benchmark::State& state) {
+  const auto num_rows = static_cast<size_t>(state.range(0));
+  const auto m = static_cast<size_t>(state.range(1));
+  const size_t stride = (num_rows + 63) / 64 * 64;
+  const std::vector<uint8_t> codes = RandomData().RandomBytes(m / 2 * stride), bytes(m * 16);
+  std::vector<float> base(num_rows, 0.5f), out(num_rows), out_of_other(num_rows);
+  for (auto _ : state) {
+    PqPairOfBounds4({bytes.data(), 0.25f, out.data()}, {bytes.data(), 0.25f, out_of_other.data()},
+                    {codes.data(), stride, num_rows, base.data()}, m);
+    benchmark::DoNotOptimize(out.data());
+    benchmark::DoNotOptimize(out_of_other.data());
+    benchmark::ClobberMemory();
+  }
+  SetBytesRead(&state, m * num_rows);
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * 2 * num_rows * m));
 }
 
 void BM_RoundTableDown(benchmark::State& state) {
@@ -93,6 +111,7 @@ void BM_Table(benchmark::State& state) {
 BENCHMARK(BM_Scan<PqScan8>)->Name("PqScan8")->Args({384, 48})->Args({4096, 48})->Args({65536, 48});
 BENCHMARK(BM_Scan<PqScan4>)->Name("PqScan4")->Args({384, 96})->Args({4096, 96})->Args({65536, 96});
 BENCHMARK(BM_Bounds<PqBounds8>)->Name("PqBounds8")->Args({384, 48})->Args({390, 48})->Args({4096, 48});
+BENCHMARK(BM_PairOfBounds4)->Name("PqPairOfBounds4")->Args({384, 192})->Args({390, 192})->Args({4096, 192});
 BENCHMARK(BM_Bounds<PqBounds4>)->Name("PqBounds4")->Args({384, 192})->Args({390, 192})->Args({4096, 192});
 BENCHMARK(BM_RoundTableDown)->Name("PqRoundTableDown")->Args({48});
 BENCHMARK(BM_DistancesL2)->Name("PqDistancesL2")->Args({48, 8, 256})->Args({192, 2, 16});

@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kGroupsPerThread = 4;
 /// Queries that go through the partitions together. What is ready for each of them is some kilobytes, of RaBitQ tens of
 /// them.
-constexpr size_t kMaxQueriesTogether = 512;
+constexpr size_t kMaxQueriesTogether = 1024;
 /// Queries that are ranked together and then searched one by one.
 constexpr size_t kMaxQueriesRanked = 128;
 /// Partitions that are held at once by such queries.
@@ -203,7 +203,7 @@ class QueriesTogether {
  public:
   QueriesTogether(const IvfIndexState& state, std::span<const float* const> queries, const IvfSearchOptions& options,
                   std::span<IvfSearchCounts> counts)
-      : announces_(IsBeyondCaches(state, options)), counts_(counts) {
+      : num_partitions_(state.model->num_partitions()), announces_(IsBeyondCaches(state, options)), counts_(counts) {
     queries_.reserve(queries.size());
     for (const float* query : queries) {
       const PreparedQuery& prepared = queries_.emplace_back(state, query, options);
@@ -234,10 +234,7 @@ class QueriesTogether {
 
   /// Leaves the pass's visits to the next partition for the next pass.
   void Postpone() {
-    const uint32_t number = visits_[next_].ranked.partition;
-    for (; next_ < visits_.size() && visits_[next_].ranked.partition == number; ++next_) {
-      later_.push_back(visits_[next_]);
-    }
+    for (const size_t end = EndOfVisits(); next_ < end; ++next_) later_.push_back(visits_[next_]);
   }
 
   void BeginNextPass() {
@@ -248,27 +245,54 @@ class QueriesTogether {
 
   /// Makes all visits of the pass to the next partition, which may be null, as may the one that comes after it.
   void Search(const Partition* partition, const Partition* after) {
-    const uint32_t number = visits_[next_].ranked.partition;
-    for (; next_ < visits_.size() && visits_[next_].ranked.partition == number; ++next_) {
-      if (partition == nullptr) continue;
-      const uint32_t i = visits_[next_].query;
-      const bool is_last = next_ + 1 == visits_.size() || visits_[next_ + 1].ranked.partition != number;
-      scorers_[i]->Announce(announces_ && is_last && after != nullptr ? &after->storage() : nullptr);
-      scorers_[i]->BeginPartition(queries_[i].Probed(visits_[next_].ranked));
-      partition->Search(queries_[i].walking(), 0, scorers_[i].get(), &top_ks_[i]);
-      if (!counts_.empty()) counts_[i].rows_scanned += partition->num_rows();
+    const size_t begin = next_;
+    next_ = EndOfVisits();
+    if (partition == nullptr) return;
+    const bool is_scanned = partition->sub_index_kind() == SubIndexKind::kFlat;
+    for (size_t n = begin; n < next_;) {
+      const bool is_pair = is_scanned && n + 1 < next_;
+      const uint32_t i = TurnTo(partition, n, n + 1 + is_pair == next_ ? after : nullptr);
+      if (is_pair) {
+        const uint32_t other = TurnTo(partition, n + 1, nullptr);
+        scorers_[i]->ScanPair(partition->storage(), &top_ks_[i], scorers_[other].get(), &top_ks_[other]);
+        n += 2;
+      } else {
+        partition->Search(queries_[i].walking(), 0, scorers_[i].get(), &top_ks_[i]);
+        ++n;
+      }
     }
   }
 
   std::vector<Neighbor> Finish(size_t query) { return top_ks_[query].Finish(); }
 
  private:
+  /// By partition, counting how many go to each.
   void Sort() {
-    std::sort(visits_.begin(), visits_.end(), [](const Visit& a, const Visit& b) {
-      return std::pair(a.ranked.partition, a.query) < std::pair(b.ranked.partition, b.query);
-    });
+    std::vector<size_t> places(num_partitions_ + 1);
+    for (const Visit& visit : visits_) ++places[visit.ranked.partition + 1];
+    std::partial_sum(places.begin(), places.end(), places.begin());
+    std::vector<Visit> sorted(visits_.size());
+    for (const Visit& visit : visits_) sorted[places[visit.ranked.partition]++] = visit;
+    visits_ = std::move(sorted);
   }
 
+  /// After the visits to the next partition.
+  size_t EndOfVisits() const {
+    size_t end = next_;
+    while (end < visits_.size() && visits_[end].ranked.partition == visits_[next_].ranked.partition) ++end;
+    return end;
+  }
+
+  /// Turns the query of the n-th visit to its partition, and says which.
+  uint32_t TurnTo(const Partition* partition, size_t n, const Partition* after) {
+    const uint32_t i = visits_[n].query;
+    scorers_[i]->Announce(announces_ && after != nullptr ? &after->storage() : nullptr);
+    scorers_[i]->BeginPartition(queries_[i].Probed(visits_[n].ranked));
+    if (!counts_.empty()) counts_[i].rows_scanned += partition->num_rows();
+    return i;
+  }
+
+  size_t num_partitions_;
   bool announces_;
   std::vector<PreparedQuery> queries_;
   std::vector<std::unique_ptr<QueryScorer>> scorers_;
@@ -289,7 +313,8 @@ bool IsWorthSharing(const IvfIndexState& state, const IvfSearchOptions& options)
       .metric = state.metric, .element_type = state.element_type, .approx_mode = options.approx_mode};
   const auto partition_bytes = static_cast<int64_t>(state.storage_file.size / state.model->num_partitions());
   return !state.quantizer->ScanDependsOnOrder(scoring) &&
-         (partition_bytes >= options.bytes_worth_sharing || IsBeyondCaches(state, options));
+         (state.quantizer->TurnsCheaply() || partition_bytes >= options.bytes_worth_sharing ||
+          IsBeyondCaches(state, options));
 }
 
 std::vector<Neighbor> SearchRanked(const PreparedQuery& query, const std::vector<RankedPartition>& ranked,

@@ -98,6 +98,13 @@ class QueryScorer {
   /// quantizer.
   virtual void ScanPartition(size_t i, const PartitionStorage& storage, TopK* top_k) = 0;
 
+  /// Scans for two queries, this one's and another's, whose scorers come from the same quantizer and are each turned to
+  /// the partition alone. What is found is what two scans find; some kinds look at the rows for both at once.
+  virtual void ScanPair(const PartitionStorage& storage, TopK* top_k, QueryScorer* other, TopK* top_k_of_other) {
+    Scan(storage, top_k);
+    other->Scan(storage, top_k_of_other);
+  }
+
   /// out[j] = the distance of row rows[j] of the i-th of these partitions, all of them below num_rows(). For graphs;
   /// only for kinds that have random access (see registry.h), others give NaN.
   virtual void ScoreRows(size_t i, const PartitionStorage& storage, std::span<const uint32_t> rows, float* out);
@@ -150,6 +157,10 @@ class Quantizer {
   /// Whether a scan leaves out rows by what its TopK holds at that moment, though their distances could still enter:
   /// then what is found depends on the order of the partitions.
   virtual bool ScanDependsOnOrder(const ScorerOptions& /*options*/) const { return false; }
+
+  /// Whether a scorer that turns to one partition after the other costs hardly more than one that turns to several at
+  /// once: then even small partitions are better shared by many queries.
+  virtual bool TurnsCheaply() const { return false; }
 
   /// For IvfIndexState: writes what the kind's quantizer_from_sections reads back (sections, see ipc/sections.h).
   virtual arrow::Status Serialize(arrow::io::OutputStream* out) const = 0;

@@ -64,6 +64,9 @@ class PqQuantizer final : public Quantizer {
     return std::make_unique<PqScorer>(codebook_, query, options);
   }
 
+  // Of 4 bits the tables of a partition are small, and most often it needs none.
+  bool TurnsCheaply() const override { return shape_.num_bits == 4; }
+
   arrow::Status Serialize(arrow::io::OutputStream* out) const override {
     const auto shape = arrow::Buffer::FromVector(
         std::vector<uint32_t>{shape_.num_bits, shape_.num_sub_vectors, shape_.dimension, transposed_ ? 1u : 0u});

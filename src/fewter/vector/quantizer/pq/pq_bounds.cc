@@ -45,10 +45,22 @@ PqBounds::PqBounds(const PqCodebook& codebook, const float* query, const ScorerO
   allowance_ += m * double{scale_.step} / 1024;
 }
 
+simd::PqBoundedRows PqBounds::RowsOf(const PqStorage& storage, size_t begin, size_t num_rows) const {
+  return {.codes = storage.codes() + begin,
+          .stride = storage.stride(),
+          .count = num_rows,
+          .base = is_dot_ ? nullptr : storage.squared_lengths() + begin};
+}
+
 void PqBounds::Compute(const PqStorage& storage, size_t begin, size_t num_rows, float* out) const {
   const auto compute = codebook_.shape().num_bits == 8 ? simd::PqBounds8 : simd::PqBounds4;
-  compute(bytes_, scale_.step, storage.codes() + begin, storage.stride(), num_rows, codebook_.shape().num_sub_vectors,
-          is_dot_ ? nullptr : storage.squared_lengths() + begin, out);
+  compute({bytes_, scale_.step, out}, RowsOf(storage, begin, num_rows), codebook_.shape().num_sub_vectors);
+}
+
+void PqBounds::ComputePair(const PqBounds& other, const PqStorage& storage, size_t begin, size_t num_rows, float* out,
+                           float* out_of_other) const {
+  simd::PqPairOfBounds4({bytes_, scale_.step, out}, {other.bytes_, other.scale_.step, out_of_other},
+                        RowsOf(storage, begin, num_rows), codebook_.shape().num_sub_vectors);
 }
 
 void PqBounds::SetCentroid(const float* centroid) {

@@ -24,6 +24,13 @@ size_t FloatsFor(const PqShape& shape, bool uses_residual) {
   return (uses_residual ? 0 : shape.table_size()) + bytes;
 }
 
+/// Until there are k rows a bound says nothing: the most promising rows are taken for them, unless these were many of
+/// all, or the filter may refuse them.
+bool BoundsSpareMany(size_t num_rows, const TopK& top_k) {
+  const size_t wanted = top_k.k() - top_k.size();
+  return wanted == 0 || (wanted <= num_rows / 4 && top_k.filter() == nullptr);
+}
+
 }  // namespace
 
 ReusedFloats::ReusedFloats(size_t size) : values_(std::move(SpareFloats())) {
@@ -102,31 +109,54 @@ bool PqScorer::HasBounds(const PqStorage& storage) {
   return bounds_->exist();
 }
 
-void PqScorer::ScanPartition(size_t i, const PartitionStorage& storage, TopK* top_k) {
+bool PqScorer::TurnBounds(size_t i, const PqStorage& storage) {
   TakeWorkspace();
+  if (storage.layout() != StorageLayout::kScan || storage.num_rows() == 0 || !HasBounds(storage)) return false;
+  bounds_->SetCentroid(partitions_[i].centroid);
+  return true;
+}
+
+void PqScorer::ScanPartition(size_t i, const PartitionStorage& storage, TopK* top_k) {
   const auto& pq = static_cast<const PqStorage&>(storage);
-  const size_t num_rows = pq.num_rows();
   if (announced() != nullptr) static_cast<const PqStorage&>(*announced()).Prefetch();
-  const bool for_scans = pq.layout() == StorageLayout::kScan;
-  const bool has_bounds = for_scans && num_rows > 0 && HasBounds(pq);
-  if (has_bounds) bounds_->SetCentroid(partitions_[i].centroid);
-  for (size_t begin = 0; begin < num_rows; begin += kRowsPerBlock) {
-    const size_t rows = std::min(kRowsPerBlock, num_rows - begin);
-    // Until there are k rows a bound says nothing: the most promising rows are taken for them, unless these were many
-    // of all, or the filter may refuse them.
-    const size_t wanted = top_k->k() - top_k->size();
-    const bool spares_many = wanted == 0 || (wanted <= rows / 4 && top_k->filter() == nullptr);
-    if (has_bounds && spares_many) {
-      ScanNear(i, {pq, begin, rows}, top_k);
-    } else {
-      ScanAll(i, {pq, begin, rows}, top_k);
-    }
+  const bool has_bounds = TurnBounds(i, pq);
+  for (size_t begin = 0; begin < pq.num_rows(); begin += kRowsPerBlock) {
+    ScanBlock(i, {pq, begin, std::min(kRowsPerBlock, pq.num_rows() - begin)}, has_bounds, top_k);
   }
+}
+
+void PqScorer::ScanPair(const PartitionStorage& storage, TopK* top_k, QueryScorer* other, TopK* top_k_of_other) {
+  const auto& pq = static_cast<const PqStorage&>(storage);
+  auto& second = static_cast<PqScorer&>(*other);
+  if (codebook_->shape().num_bits != 4 || !TurnBounds(0, pq) || !second.TurnBounds(0, pq)) {
+    return QueryScorer::ScanPair(storage, top_k, other, top_k_of_other);
+  }
+  if (announced() != nullptr) static_cast<const PqStorage&>(*announced()).Prefetch();
+  for (size_t begin = 0; begin < pq.num_rows(); begin += kRowsPerBlock) {
+    const Block block{pq, begin, std::min(kRowsPerBlock, pq.num_rows() - begin)};
+    const bool together = BoundsSpareMany(block.num_rows, *top_k) && BoundsSpareMany(block.num_rows, *top_k_of_other);
+    auto& [bounds, bounds_of_second] = PqWorkspace::OfThisThread().distances;
+    if (together) {
+      bounds_->ComputePair(*second.bounds_, pq, begin, block.num_rows, bounds.data(), bounds_of_second.data());
+    }
+    TakeWorkspace();
+    together ? ScanNear(0, block, bounds.data(), top_k) : ScanBlock(0, block, true, top_k);
+    second.TakeWorkspace();
+    together ? second.ScanNear(0, block, bounds_of_second.data(), top_k_of_other)
+             : second.ScanBlock(0, block, true, top_k_of_other);
+  }
+}
+
+void PqScorer::ScanBlock(size_t i, const Block& block, bool has_bounds, TopK* top_k) {
+  if (!has_bounds || !BoundsSpareMany(block.num_rows, *top_k)) return ScanAll(i, block, top_k);
+  float* bounds = workspace_->distances[0].data();
+  bounds_->Compute(block.storage, block.begin, block.num_rows, bounds);
+  ScanNear(i, block, bounds, top_k);
 }
 
 void PqScorer::ScanAll(size_t i, const Block& block, TopK* top_k) {
   const PqShape& shape = codebook_->shape();
-  float* out = workspace_->distances.data();
+  float* out = workspace_->distances[0].data();
   if (block.storage.layout() == StorageLayout::kScan) {
     if (!has_table_[i]) FillTables(i, 1);
     const auto scan = shape.num_bits == 8 ? simd::PqScan8 : simd::PqScan4;
@@ -138,17 +168,14 @@ void PqScorer::ScanAll(size_t i, const Block& block, TopK* top_k) {
   top_k->PushBlock(out, block.row_ids(), block.num_rows);
 }
 
-void PqScorer::ScanNear(size_t i, const Block& block, TopK* top_k) {
-  float* bounds = workspace_->distances.data();
-  bounds_->Compute(block.storage, block.begin, block.num_rows, bounds);
+void PqScorer::ScanNear(size_t i, const Block& block, float* bounds, TopK* top_k) {
   if (const size_t wanted = top_k->k() - top_k->size(); wanted > 0) {
-    PushNear(i, block, simd::LimitForAtLeast(bounds, block.num_rows, wanted), top_k);
+    PushNear(i, block, simd::LimitForAtLeast(bounds, block.num_rows, wanted), bounds, top_k);
   }
-  PushNear(i, block, bounds_->LimitFor(top_k->threshold()), top_k);
+  PushNear(i, block, bounds_->LimitFor(top_k->threshold()), bounds, top_k);
 }
 
-void PqScorer::PushNear(size_t i, const Block& block, float limit, TopK* top_k) {
-  float* bounds = workspace_->distances.data();
+void PqScorer::PushNear(size_t i, const Block& block, float limit, float* bounds, TopK* top_k) {
   auto& near = workspace_->near;
   const size_t count = simd::SelectAtMost(bounds, block.num_rows, limit, near.data());
   if (!has_table_[i] && IsTableWorthIt(count, block.num_rows)) FillTables(i, 1);

@@ -44,7 +44,8 @@ struct PqWorkspace {
   /// Of the partitions; the last is for the bounds of a query.
   std::vector<float> tables;
   std::vector<float> residuals;
-  alignas(kBufferAlignment) std::array<float, kRows> distances;
+  /// Or bounds of them; of two queries where they look at rows together.
+  alignas(kBufferAlignment) std::array<std::array<float, kRows>, 2> distances;
   std::array<uint32_t, kRows> near;
 };
 
@@ -64,6 +65,9 @@ class PqBounds {
 
   /// Of `num_rows` rows from `begin` on, which is a multiple of 64. Requires storage.squared_lengths() unless for dot.
   void Compute(const PqStorage& storage, size_t begin, size_t num_rows, float* out) const;
+  /// The same for this query and another of the same codebook and metric, whose codes are of 4 bits.
+  void ComputePair(const PqBounds& other, const PqStorage& storage, size_t begin, size_t num_rows, float* out,
+                   float* out_of_other) const;
 
   /// Turns to a partition; null for dot.
   void SetCentroid(const float* centroid);
@@ -71,7 +75,7 @@ class PqBounds {
   float LimitFor(float threshold) const;
 
  private:
-  void FillTable(const float* table);
+  simd::PqBoundedRows RowsOf(const PqStorage& storage, size_t begin, size_t num_rows) const;
 
   const PqCodebook& codebook_;
   const float* query_;
@@ -96,6 +100,7 @@ class PqScorer final : public QueryScorer {
 
   void BeginPartitions(std::span<const ProbedPartition> partitions) override;
   void ScanPartition(size_t i, const PartitionStorage& storage, TopK* top_k) override;
+  void ScanPair(const PartitionStorage& storage, TopK* top_k, QueryScorer* other, TopK* top_k_of_other) override;
   void ScoreRows(size_t i, const PartitionStorage& storage, std::span<const uint32_t> rows, float* out) override;
 
  private:
@@ -123,12 +128,17 @@ class PqScorer final : public QueryScorer {
   /// The tables of `count` partitions from `first` on.
   void FillTables(size_t first, size_t count);
   bool HasBounds(const PqStorage& storage);
+  /// Takes the workspace. Whether there are bounds of the i-th partition's rows, which they are then turned to.
+  bool TurnBounds(size_t i, const PqStorage& storage);
 
+  /// By bounds if there are any, and they spare much.
+  void ScanBlock(size_t i, const Block& block, bool has_bounds, TopK* top_k);
   void ScanAll(size_t i, const Block& block, TopK* top_k);
-  void ScanNear(size_t i, const Block& block, TopK* top_k);
+  /// `bounds`, of the block's rows, are lost.
+  void ScanNear(size_t i, const Block& block, float* bounds, TopK* top_k);
   /// Pushes the rows that have a bound of at most `limit`, nearest first, until one exceeds LimitFor(the threshold),
   /// and takes their bounds away.
-  void PushNear(size_t i, const Block& block, float limit, TopK* top_k);
+  void PushNear(size_t i, const Block& block, float limit, float* bounds, TopK* top_k);
   /// Whether a partition's table costs less than it saves over `count` rows of a block.
   bool IsTableWorthIt(size_t count, size_t num_rows) const;
   void Distances(size_t i, const Block& block, std::span<const uint32_t> rows, float* out);

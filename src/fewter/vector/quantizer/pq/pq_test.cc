@@ -134,6 +134,7 @@ class PqBoundsTest {
   PqBoundsTest(const Shape& shape, float scale, float codeword_scale, size_t num_rows)
       : codebook_(Scaled(RandomFloats(shape.num_codewords() * shape.dimension, 1), scale * codeword_scale)),
         query(Scaled(RandomFloats(shape.dimension, 2), scale)),
+        other_query(Scaled(RandomFloats(shape.dimension, 7), scale)),
         centroid(query),
         quantizer(
             PqQuantizerOf(PqMetadataOf(shape.num_bits, shape.num_sub_vectors, shape.dimension, false), codebook_)),
@@ -154,17 +155,31 @@ class PqBoundsTest {
   }
 
   std::vector<Neighbor> Nearest(const PartitionStorage& storage, const ScorerOptions& options, TopK top_k) const {
-    const auto scorer = quantizer->MakeScorer(query.data(), options);
+    return Nearest(storage, options, std::move(top_k), query);
+  }
+  std::vector<Neighbor> Nearest(const PartitionStorage& storage, const ScorerOptions& options, TopK top_k,
+                                const std::vector<float>& query_to_use) const {
+    const auto scorer = quantizer->MakeScorer(query_to_use.data(), options);
     scorer->BeginPartition({.centroid = centroid.data()});
     scorer->Scan(storage, &top_k);
     return top_k.Finish();
+  }
+  /// Of `query` and of `other_query`.
+  std::pair<std::vector<Neighbor>, std::vector<Neighbor>> NearestOfPair(const PartitionStorage& storage,
+                                                                        const ScorerOptions& options, TopK top_k,
+                                                                        TopK top_k_of_other) const {
+    const auto scorer = quantizer->MakeScorer(query.data(), options);
+    const auto other = quantizer->MakeScorer(other_query.data(), options);
+    for (QueryScorer* each : {scorer.get(), other.get()}) each->BeginPartition({.centroid = centroid.data()});
+    scorer->ScanPair(storage, &top_k, other.get(), &top_k_of_other);
+    return {top_k.Finish(), top_k_of_other.Finish()};
   }
 
  private:
   std::vector<float> codebook_;
 
  public:
-  std::vector<float> query, centroid;
+  std::vector<float> query, other_query, centroid;
   std::shared_ptr<const Quantizer> quantizer;
 
  private:
@@ -242,6 +257,28 @@ TEST(Pq, BoundsAreBelowDistancesButNotByMuch) {
         const float distance = distances[storage.row_ids()[i]];
         ASSERT_LE(bounds[i], of_query.LimitFor(distance)) << ToString(options.metric) << " row " << i;
         ASSERT_GT(bounds[i] + useful, of_query.LimitFor(distance)) << ToString(options.metric) << " row " << i;
+      }
+    }
+  }
+}
+
+TEST(Pq, PairsOfQueriesFindWhatEachFindsAlone) {
+  const EvenIds even;
+  for (const Shape& shape : {Shape{4, 2, 12}, {4, 64, 128}, {8, 4, 4}}) {
+    for (size_t num_rows : {1, 65, 900, 2500}) {
+      const PqBoundsTest test(shape, 1, 0.3f, num_rows);
+      const auto for_graphs = test.ForGraphs();
+      for (const auto& storage : {test.ForScans(), for_graphs}) {
+        for (const ScorerOptions& options : kScorings) {
+          for (const auto& [one, other] : {std::pair{TopK(10), TopK(1)},
+                                           {TopK(30), TopK(2000)},
+                                           {TopK(0), TopK(7)},
+                                           {TopK(5, &even), TopK(300)}}) {
+            const auto [found, found_by_other] = test.NearestOfPair(*storage, options, one, other);
+            EXPECT_EQ(found, test.Nearest(*for_graphs, options, one)) << shape.num_bits << " bits, rows " << num_rows;
+            EXPECT_EQ(found_by_other, test.Nearest(*for_graphs, options, other, test.other_query));
+          }
+        }
       }
     }
   }
