@@ -107,8 +107,13 @@ arrow::Result<std::pair<std::string, uint64_t>> FileOf(const Descriptions& blobs
     case Place::kDataFile:
       return std::pair{data_file.path, data_file.size};
     case Place::kSharedFile:
-    case Place::kOwnFile:
       return std::pair{BlobFilePath(data_file.path, blobs.id(i)), uint64_t{0}};
+    case Place::kOwnFile: {
+      // It is all of the file, which then need not be asked for.
+      uint64_t size = 0;
+      if (!CheckedAdd(blobs.position(i), blobs.size(i), &size)) size = 0;
+      return std::pair{BlobFilePath(data_file.path, blobs.id(i)), size};
+    }
     case Place::kElsewhere:
       return arrow::Status::NotImplemented("the bytes of a blob outside of the dataset are not read: ", blobs.uri(i));
   }
