@@ -432,6 +432,7 @@ std::string RangesOf(std::vector<uint64_t> versions) {
 
 arrow::Status NoSuchVersion(const ObjectStore& store, uint64_t version, const std::vector<ListedManifest>& manifests) {
   std::vector<uint64_t> there;
+  there.reserve(manifests.size());
   for (const ListedManifest& manifest : manifests) there.push_back(manifest.version);
   const bool is_old = version != 0 && version < *std::max_element(there.begin(), there.end());
   const char* verb = there.size() == 1 ? "is " : "are ";
