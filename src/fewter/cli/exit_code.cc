@@ -5,6 +5,7 @@
 
 #include <arrow/util/io_util.h>
 
+#include "fewter/lance/retry.h"
 #include "fewter/util/argument_error.h"
 
 namespace fewter::cli {
@@ -31,9 +32,14 @@ ExitCode ForErrno(int error) {
 }
 
 /// Object stores give no errno; what went wrong is in the words of Arrow's message.
-ExitCode ForMessage(const std::string& message) {
+ExitCode ForWords(const arrow::Status& status) {
+  if (lance::IsTransient(status)) return kUnreachable;
+  const std::string& message = status.message();
   const auto says = [&](const char* words) { return message.find(words) != std::string::npos; };
-  if (says("NETWORK_CONNECTION") || says("Failed to connect") || says("resolve host")) return kUnreachable;
+  for (const char* words :
+       {"NETWORK_CONNECTION", "Failed to connect", "Could not connect", "resolve host", "(UNAVAILABLE"}) {
+    if (says(words)) return kUnreachable;
+  }
   for (const char* words : {"ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "ExpiredToken", "HTTP status 403", "] 403 "}) {
     if (says(words)) return kRefused;
   }
@@ -46,10 +52,12 @@ ExitCode ExitCodeFor(const arrow::Status& status) {
   if (status.ok()) return kOk;
   if (IsArgumentError(status)) return kUsage;
   if (status.IsKeyError()) return kNotFound;
+  // What Google's client makes of keys that are none.
+  if (status.message().find("Invalid ServiceAccountCredentials") != std::string::npos) return kRefused;
   if (status.IsInvalid() || status.IsNotImplemented() || status.IsSerializationError()) return kCorruptOrNotSupported;
   if (status.IsIOError()) {
     const int error = arrow::internal::ErrnoFromStatus(status);
-    return error != 0 ? ForErrno(error) : ForMessage(status.message());
+    return error != 0 ? ForErrno(error) : ForWords(status);
   }
   return kFailed;
 }

@@ -28,5 +28,17 @@ TEST(ExitCode, FollowsErrnoOfIoErrors) {
   EXPECT_EQ(ExitCodeFor(arrow::Status::IOError("no errno")), kFailed);
 }
 
+TEST(ExitCode, FollowsTheWordsOfObjectStores) {
+  const auto with = [](const char* words) { return ExitCodeFor(arrow::Status::IOError(words)); };
+  EXPECT_EQ(with("AWS Error SLOW_DOWN during GetObject operation: try later"), kUnreachable);
+  EXPECT_EQ(with("AWS Error UNKNOWN (HTTP status 503) during HeadObject operation"), kUnreachable);
+  EXPECT_EQ(with("AWS Error NETWORK_CONNECTION during GetObject operation"), kUnreachable);
+  EXPECT_EQ(with("Azure Error: [] Fail to get a new connection for: http://h:1. Could not connect to server"),
+            kUnreachable);
+  EXPECT_EQ(with("google::cloud::Status(UNAVAILABLE: Retry policy exhausted)"), kUnreachable);
+  EXPECT_EQ(with("AWS Error ACCESS_DENIED during GetObject operation"), kRefused);
+  EXPECT_EQ(ExitCodeFor(arrow::Status::Invalid("Invalid ServiceAccountCredentials, parsing failed")), kRefused);
+}
+
 }  // namespace
 }  // namespace fewter::cli

@@ -167,12 +167,12 @@ uint64_t IvfIndex::BytesInFiles(uint32_t partition) const {
                                static_cast<double>(rows));
 }
 
-std::vector<uint32_t> IvfIndex::PrewarmWindow(uint32_t first) const {
+std::vector<uint32_t> IvfIndex::PrewarmWindow(uint32_t first, uint64_t max_bytes, uint64_t usual_bytes) const {
   std::vector<uint32_t> window;
   uint64_t bytes = 0;
   for (uint32_t i = first; i < state_->model->num_partitions(); ++i) {
-    if (window.size() >= kLeastPrewarmWindow && bytes + BytesInFiles(i) > kPrewarmWindowBytes) break;
     bytes += BytesInFiles(i);
+    if (bytes > max_bytes || (window.size() >= kLeastPrewarmWindow && bytes > usual_bytes)) break;
     window.push_back(i);
   }
   return window;
@@ -200,13 +200,18 @@ PrewarmReport IvfIndex::Prewarm(std::span<const std::string_view> tiers, const P
   const uint64_t loaded_before = partitions_loaded();
   std::vector<arrow::Status> failures;
   int64_t offered = 0;
+  // A second's worth, if there is a rate to keep to.
+  const uint64_t usual_bytes =
+      limits.bytes_per_second == 0 ? kPrewarmWindowBytes : std::min(kPrewarmWindowBytes, limits.bytes_per_second);
   for (uint32_t i = 0; i < progress.partitions; ++i) report.partitions += state_->model->num_rows(i) > 0 ? 1 : 0;
   while (progress.partitions_done < progress.partitions && progress.bytes_read < limits.max_bytes) {
     if (const arrow::Status stopped = limits.stop_token.Poll(); !stopped.ok()) {
       failures.push_back(stopped);
       break;
     }
-    const std::vector<uint32_t> window = PrewarmWindow(static_cast<uint32_t>(progress.partitions_done));
+    const std::vector<uint32_t> window = PrewarmWindow(static_cast<uint32_t>(progress.partitions_done),
+                                                       limits.max_bytes - progress.bytes_read, usual_bytes);
+    if (window.empty()) break;
     const uint64_t window_loaded_before = partitions_loaded();
     const Partitions loaded = GetPartitions(window, &failures);
     uint64_t window_bytes = 0;

@@ -109,7 +109,8 @@ struct PrewarmProgress {
 
 /// What a prewarming may cost.
 struct PrewarmLimits {
-  /// No partition is read when so many bytes have been; those that are left out are not counted as failed.
+  /// No partition is read with which more than so many bytes would have been, about; those that are left out are not
+  /// counted as failed.
   uint64_t max_bytes = std::numeric_limits<uint64_t>::max();
   /// How fast it may read, on average; 0 for as fast as it goes.
   uint64_t bytes_per_second = 0;
@@ -182,8 +183,9 @@ class IvfIndex {
   bool Fits(const Partition& found, uint32_t partition) const;
   /// What a partition takes in the files, about.
   uint64_t BytesInFiles(uint32_t partition) const;
-  /// The partitions from `first` on that are prewarmed together; never none.
-  std::vector<uint32_t> PrewarmWindow(uint32_t first) const;
+  /// The partitions from `first` on that are prewarmed together: about `usual_bytes`, but at least a few; none if the
+  /// first has more than `max_bytes`.
+  std::vector<uint32_t> PrewarmWindow(uint32_t first, uint64_t max_bytes, uint64_t usual_bytes) const;
   /// From the cache, null where there is none, in the order of the keys.
   Partitions FindPartitions(const std::vector<PartitionKey>& keys) const;
   /// From the file, through the cache; a result for each.
