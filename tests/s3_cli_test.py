@@ -350,6 +350,8 @@ def test_a_profile_by_its_name(s3, packages, tmp_path):
     env = {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "keys"), "AWS_CONFIG_FILE": str(tmp_path / "config")}
     run("info", packages, "--storage-option", "aws_profile=mine", env=env)
     assert {(request.key, request.token) for request in s3.proxy.take()} == {("my-id", "my-token")}
+    run("info", packages, env={**env, "AWS_PROFILE": "mine", "AWS_REGION": "us-east-1"})
+    assert {(request.key, request.token) for request in s3.proxy.take()} == {("my-id", "my-token")}
     assert "AWS_PROFILE" in run("info", packages, "--storage-option", "profile=role", code=6, env=env).stderr
     assert "'none'" in run("info", packages, "--storage-option", "profile=none", code=3, env=env).stderr
 

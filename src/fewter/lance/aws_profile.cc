@@ -46,15 +46,21 @@ std::optional<std::string> Find(const Settings& settings, const char* name) {
   return found == settings.end() ? std::nullopt : std::optional(found->second);
 }
 
-}  // namespace
-
-arrow::Result<AwsProfile> ReadAwsProfile(const std::string& name) {
+/// What both files say of a profile; nothing if neither knows it.
+std::optional<Settings> ReadSettings(const std::string& name) {
   Settings settings;
   const bool has_keys = ReadSection(FilePath("AWS_SHARED_CREDENTIALS_FILE", "credentials"), name, &settings);
   const std::string section = name == "default" ? name : "profile " + name;
-  if (!ReadSection(FilePath("AWS_CONFIG_FILE", "config"), section, &settings) && !has_keys) {
-    return arrow::Status::KeyError("there is no AWS profile '", name, "'");
-  }
+  if (!ReadSection(FilePath("AWS_CONFIG_FILE", "config"), section, &settings) && !has_keys) return std::nullopt;
+  return settings;
+}
+
+}  // namespace
+
+arrow::Result<AwsProfile> ReadAwsProfile(const std::string& name) {
+  const auto found = ReadSettings(name);
+  if (!found) return arrow::Status::KeyError("there is no AWS profile '", name, "'");
+  const Settings& settings = *found;
   const auto id = Find(settings, "aws_access_key_id");
   const auto secret = Find(settings, "aws_secret_access_key");
   if (!id || !secret) {
@@ -67,6 +73,12 @@ arrow::Result<AwsProfile> ReadAwsProfile(const std::string& name) {
                     .session_token = Find(settings, "aws_session_token"),
                     .region = Find(settings, "region"),
                     .endpoint_url = Find(settings, "endpoint_url")};
+}
+
+std::optional<std::string> EndpointOfCurrentAwsProfile() {
+  const char* name = std::getenv("AWS_PROFILE");
+  const auto settings = ReadSettings(name != nullptr && name[0] != '\0' ? name : "default");
+  return settings ? Find(*settings, "endpoint_url") : std::nullopt;
 }
 
 }  // namespace fewter::lance

@@ -21,4 +21,7 @@ struct AwsProfile {
 /// fetched (from a role, single sign-on or a program), which Amazon's library does for AWS_PROFILE.
 arrow::Result<AwsProfile> ReadAwsProfile(const std::string& name);
 
+/// The endpoint_url of the profile that AWS_PROFILE names, or of the default one; Amazon's library takes its keys.
+std::optional<std::string> EndpointOfCurrentAwsProfile();
+
 }  // namespace fewter::lance

@@ -571,5 +571,10 @@ TEST(StorageOptions, OfGoogle) {
   EXPECT_FALSE(ObjectStore::Open("gs://bucket/table", {.storage_options = {{"region", "x"}}}).ok());
 }
 
+TEST(StorageOptions, MayBeMisspelt) {
+  const auto store = ObjectStore::Open("s3://bucket/table", {.storage_options = {{"endpoint_ulr", "http://h"}}});
+  EXPECT_THAT(store.status().message(), HasSubstr("did you mean 'endpoint_url'?"));
+}
+
 }  // namespace
 }  // namespace fewter::lance

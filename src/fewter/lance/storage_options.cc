@@ -28,7 +28,9 @@
 #endif
 
 #include "fewter/lance/aws_profile_internal.h"
+#include "fewter/lance/redaction_internal.h"
 #include "fewter/util/argument_error.h"
+#include "fewter/util/similar_names.h"
 
 namespace fewter::lance {
 
@@ -57,6 +59,13 @@ constexpr std::string_view kIgnored[] = {"allow_http",
                                          "unsigned_payload",
                                          "user_agent"};
 
+/// Values that no message shows.
+constexpr std::string_view kSecrets[] = {"access_key_id", "secret_access_key", "session_token", "token",
+                                         "storage_token", "account_key",       "access_key",    "master_key",
+                                         "sas_token",     "sas_key",           "client_secret"};
+constexpr const char* kSecretVariables[] = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+                                            "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_CLIENT_SECRET"};
+
 /// The options of one store, taken one after another; what nobody has taken at the end is not known.
 class Options {
  public:
@@ -64,6 +73,7 @@ class Options {
   Options(const StorageOptions& options, std::initializer_list<std::string_view> prefixes) {
     for (const auto& [name, value] : options) {
       const std::string lower = Named(name, prefixes);
+      if (std::ranges::count(kSecrets, lower) > 0) NoteSecret(value);
       if (!lower.starts_with("lance_")) values_[lower] = value;
     }
     for (const std::string_view name : kIgnored) values_.erase(std::string(name));
@@ -82,6 +92,7 @@ class Options {
   std::optional<std::string> Take(std::initializer_list<std::string_view> names) {
     std::optional<std::string> taken;
     for (const std::string_view name : names) {
+      known_.emplace_back(name);
       const auto found = values_.find(name);
       if (found == values_.end()) continue;
       if (!taken) taken = found->second;
@@ -113,11 +124,14 @@ class Options {
 
   arrow::Status CheckAllTaken(std::string_view store) const {
     if (values_.empty()) return arrow::Status::OK();
-    return ArgumentError("storage option '", values_.begin()->first, "' is not known for ", store);
+    const std::string& name = values_.begin()->first;
+    return ArgumentError("storage option '", name, "' is not known for ", store, DidYouMean(name, known_));
   }
 
  private:
   std::map<std::string, std::string, std::less<>> values_;
+  /// The names that were asked for.
+  std::vector<std::string> known_;
 };
 
 /// pylance's words: retries after the first attempt, and seconds for all of them.
@@ -270,6 +284,7 @@ arrow::Result<OpenedFileSystem> OpenS3(const std::string& uri, StorageOptions st
   UriParameters parameters(uri);
   auto endpoint = options.Take({"endpoint", "endpoint_url", "endpoint_url_s3"});
   if (!endpoint) endpoint = FromEnvironment({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"});
+  if (!endpoint) endpoint = EndpointOfCurrentAwsProfile();
   if (endpoint && !parameters.Has("endpoint_override")) ARROW_RETURN_NOT_OK(AddEndpoint(*endpoint, &parameters));
   auto region = options.Take({"region", "default_region"});
   if (!region) region = FromEnvironment({"AWS_REGION", "AWS_DEFAULT_REGION"});
@@ -445,6 +460,9 @@ arrow::Result<OpenedFileSystem> OpenAzure(const std::string& uri, const StorageO
 
 arrow::Result<OpenedFileSystem> OpenByScheme(const std::string& scheme, const std::string& uri,
                                              const StorageOptions& options) {
+  for (const char* name : kSecretVariables) {
+    if (const auto value = FromEnvironment({name})) NoteSecret(*value);
+  }
   if (scheme == "s3") return OpenS3(uri, options);
   if (scheme == "gs" || scheme == "gcs") return OpenGoogle(uri, options);
   if (scheme == "az" || scheme == "abfs" || scheme == "abfss") return OpenAzure(uri, options);

@@ -227,7 +227,7 @@ class StoredFile final : public ReadableFile {
     const auto open = [&](uint64_t*) { return access_->fs->OpenInputFile(info).Value(&opened); };
     const arrow::Status status = access_->opening_asks
                                      ? access_->Send({.kind = kind_, .what = "open", .path = names_.path}, open)
-                                     : WithoutSignatures(open(nullptr));
+                                     : WithoutSecrets(open(nullptr));
     if (!status.ok()) return Explain(status);
     return opened;
   }
@@ -353,7 +353,7 @@ void StoreAccess::SendOnce(const std::function<arrow::Status(uint64_t* bytes)>& 
   const auto query_ticket = query == nullptr ? IoCounter::Ticket() : query->counter().Begin();
   event->round = query == nullptr ? ticket.round : query_ticket.round;
   event->begin = IoEvent::Clock::now();
-  event->status = WithoutSignatures(attempt(&event->bytes));
+  event->status = WithoutSecrets(attempt(&event->bytes));
   event->end = IoEvent::Clock::now();
   counter->End(ticket, *event);
   if (query != nullptr) query->counter().End(query_ticket, *event);
