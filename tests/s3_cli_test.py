@@ -290,7 +290,7 @@ def test_what_passes_is_tried_again(s3, packages, kind, where):
     assert answers == expected and stats["io"]["retries"] == 2
     s3.proxy.faults.append(Fault(kind, where, times=1_000))
     begin = time.monotonic()
-    done = query(s3, packages, "--cache", "none", code=5 if kind in ("reset", "short") else 1, client_max_retries="3")
+    done = query(s3, packages, "--cache", "none", code=6 if (kind, where) == ("wrong_length", "auxiliary.idx") else 5, client_max_retries="3")
     assert time.monotonic() - begin < 5
     assert "after 4 attempts" in done.stderr
 
@@ -299,8 +299,15 @@ def test_a_stall_is_broken_off(s3, packages):
     expected, _, _ = query(s3, packages, "--cache", "none")
     s3.proxy.faults.append(Fault("stall", "auxiliary.idx"))
     begin = time.monotonic()
-    answers, stats, _ = query(s3, packages, "--cache", "none")
+    answers, stats, _ = query(s3, packages, "--cache", "none", timeout="2s")
     assert answers == expected and stats["io"]["retries"] == 1 and time.monotonic() - begin < 25
+
+
+def test_a_slow_store_is_waited_for(s3, packages, monkeypatch):
+    monkeypatch.setattr(s3.proxy, "delay", 4.0)  # Amazon's library waits for 3 seconds, if it is not told
+    done = run("count", packages, *options(s3))
+    assert "5000" in done.stdout
+    s3.proxy.take()
 
 
 @pytest.mark.parametrize("kind", ["expired", "refused"])
@@ -318,7 +325,7 @@ def test_a_file_replaced_by_another_is_an_error(s3, tmp_path):
     (file,) = (local / "_indices").rglob("auxiliary.idx")
     key = f"replaced/{file.relative_to(local)}"
     vector = one_query(tmp_path / "q.npy", case["queries"][0])
-    for content, code in ((file.read_bytes()[:-100], 1), (b"\0" * file.stat().st_size, 6), (b"1234" + file.read_bytes(), 6)):
+    for content, code in ((file.read_bytes()[:-100], 6), (b"\0" * file.stat().st_size, 6), (b"1234" + file.read_bytes(), 6)):
         s3.client.put_object(Bucket=s3_proxy.BUCKET, Key=key, Body=content)
         done = run("query", uri, "--column", case["column"], "--vector", vector, "--cache", "none",
                    *options(s3, client_max_retries="1"), code=code)

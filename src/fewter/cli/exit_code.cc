@@ -1,7 +1,7 @@
 #include "fewter/cli/exit_code.h"
 
 #include <cerrno>
-#include <string>
+#include <string_view>
 
 #include <arrow/util/io_util.h>
 
@@ -33,9 +33,10 @@ ExitCode ForErrno(int error) {
 
 /// Object stores give no errno; what went wrong is in the words of Arrow's message.
 ExitCode ForWords(const arrow::Status& status) {
+  const auto says = [&](std::string_view words) { return status.message().find(words) != std::string::npos; };
+  // An object that stays shorter than the manifest says is not the one that was written.
+  if (says(lance::kShortAnswer) || says("(HTTP status 416)")) return kCorruptOrNotSupported;
   if (lance::IsTransient(status)) return kUnreachable;
-  const std::string& message = status.message();
-  const auto says = [&](const char* words) { return message.find(words) != std::string::npos; };
   for (const char* words :
        {"NETWORK_CONNECTION", "Failed to connect", "Could not connect", "resolve host", "(UNAVAILABLE"}) {
     if (says(words)) return kUnreachable;

@@ -36,6 +36,7 @@ TEST(ExitCode, FollowsTheWordsOfObjectStores) {
   EXPECT_EQ(with("Azure Error: [] Fail to get a new connection for: http://h:1. Could not connect to server"),
             kUnreachable);
   EXPECT_EQ(with("google::cloud::Status(UNAVAILABLE: Retry policy exhausted)"), kUnreachable);
+  EXPECT_EQ(with("the store sent fewer bytes than asked for: wanted 10 at 5, got 3"), kCorruptOrNotSupported);
   EXPECT_EQ(with("AWS Error ACCESS_DENIED during GetObject operation"), kRefused);
   EXPECT_EQ(ExitCodeFor(arrow::Status::Invalid("Invalid ServiceAccountCredentials, parsing failed")), kRefused);
 }

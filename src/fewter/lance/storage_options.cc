@@ -29,6 +29,7 @@
 
 #include "fewter/lance/aws_profile_internal.h"
 #include "fewter/lance/redaction_internal.h"
+#include "fewter/lance/s3_library_internal.h"
 #include "fewter/util/argument_error.h"
 #include "fewter/util/similar_names.h"
 
@@ -45,7 +46,6 @@ constexpr std::string_view kIgnored[] = {"allow_http",
                                          "bucket_name",
                                          "checksum_algorithm",
                                          "conditional_put",
-                                         "connect_timeout",
                                          "container_name",
                                          "copy_if_not_exists",
                                          "disable_tagging",
@@ -54,8 +54,6 @@ constexpr std::string_view kIgnored[] = {"allow_http",
                                          "server_side_encryption",
                                          "sse_bucket_key_enabled",
                                          "sse_kms_key_id",
-                                         "request_timeout",
-                                         "timeout",
                                          "unsigned_payload",
                                          "user_agent"};
 
@@ -134,6 +132,32 @@ class Options {
   std::vector<std::string> known_;
 };
 
+/// pylance's words for a duration, "500ms" or "30s", in seconds.
+arrow::Result<double> SecondsOf(std::string_view name, const std::string& value) {
+  static constexpr std::pair<std::string_view, double> kUnits[] = {
+      {"ms", 1e-3}, {"s", 1}, {"sec", 1}, {"seconds", 1}, {"m", 60}, {"min", 60}, {"minutes", 60}};
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  std::string_view unit(end, static_cast<size_t>(value.data() + value.size() - end));
+  if (unit.starts_with(' ')) unit.remove_prefix(1);
+  for (const auto& [known, seconds] : kUnits) {
+    if (error == std::errc() && number > 0 && unit == known) return number * seconds;
+  }
+  return ArgumentError("storage option '", name, "' is not a time, as in 500ms, 30s or 1m");
+}
+
+/// Google's and Azure's clients have none to set.
+arrow::Result<S3Timeouts> TakeTimeouts(Options* options) {
+  S3Timeouts timeouts;
+  if (const auto value = options->Take({"connect_timeout"})) {
+    ARROW_ASSIGN_OR_RAISE(timeouts.connect, SecondsOf("connect_timeout", *value));
+  }
+  if (const auto value = options->Take({"timeout", "request_timeout"})) {
+    ARROW_ASSIGN_OR_RAISE(timeouts.stall, SecondsOf("timeout", *value));
+  }
+  return timeouts;
+}
+
 /// pylance's words: retries after the first attempt, and seconds for all of them.
 arrow::Result<RetryPolicy> TakeRetryPolicy(Options* options) {
   RetryPolicy policy;
@@ -145,18 +169,20 @@ arrow::Result<RetryPolicy> TakeRetryPolicy(Options* options) {
 }
 
 /// Arrow may keep the file system of a scheme in a library of its own, beside its main one, so that its start-up is
-/// paid for only by who needs it: pyarrow's libarrow_s3.so.2600 lies next to libarrow.so.2600. False if there is none.
-bool LoadFileSystemLibrary(const std::string& scheme) {
+/// paid for only by who needs it: pyarrow's libarrow_s3.so.2600 lies next to libarrow.so.2600. Without one, the main
+/// library; empty if even that is unknown.
+std::string FileSystemLibrary(const std::string& scheme) {
   static constexpr std::string_view kArrow = "libarrow.so";
   static constexpr std::string_view kOfScheme = "abcdefghijklmnopqrstuvwxyz0123456789";
-  if (scheme.find_first_not_of(kOfScheme) != std::string::npos) return false;
+  if (scheme.find_first_not_of(kOfScheme) != std::string::npos) return {};
   Dl_info arrow_library;
-  if (dladdr(reinterpret_cast<void*>(&arrow::fs::LoadFileSystemFactories), &arrow_library) == 0) return false;
-  std::string path = arrow_library.dli_fname;
-  const size_t name = path.rfind(kArrow);
-  if (name == std::string::npos) return false;
+  if (dladdr(reinterpret_cast<void*>(&arrow::fs::LoadFileSystemFactories), &arrow_library) == 0) return {};
+  const std::string main = arrow_library.dli_fname;
+  const size_t name = main.rfind(kArrow);
+  if (name == std::string::npos) return main;
+  std::string path = main;
   path.replace(name, kArrow.size(), "libarrow_" + scheme + ".so");
-  return std::filesystem::exists(path) && arrow::fs::LoadFileSystemFactories(path.c_str()).ok();
+  return std::filesystem::exists(path) ? path : main;
 }
 
 arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> MakeFileSystem(const std::string& uri,
@@ -172,7 +198,8 @@ arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> MakeFileSystem(const std::
   if (!fs.status().IsInvalid() && !fs.status().IsNotImplemented()) return fs;
   static std::mutex mutex;
   std::lock_guard<std::mutex> lock(mutex);
-  return LoadFileSystemLibrary(uri.substr(0, uri.find(':'))) ? make() : fs;
+  const std::string library = FileSystemLibrary(uri.substr(0, uri.find(':')));
+  return !library.empty() && arrow::fs::LoadFileSystemFactories(library.c_str()).ok() ? make() : fs;
 }
 
 /// The S3 library crashes at the program's end if nobody has shut it down. Arrow offers that but leaves it to the user;
@@ -276,11 +303,24 @@ arrow::Status AddKeys(Options* options, arrow::fs::FileSystemFactoryOptions* key
   return arrow::Status::OK();
 }
 
+arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> MakeS3(const std::string& uri,
+                                                             const arrow::fs::FileSystemFactoryOptions& options,
+                                                             const S3Timeouts& timeouts, std::string* root) {
+  static const std::string library = FileSystemLibrary("s3");
+  static const arrow::Status loaded = arrow::fs::LoadFileSystemFactories(library.c_str());
+  if (loaded.ok()) {
+    ARROW_ASSIGN_OR_RAISE(auto made, MakeS3WithTimeouts(uri, options, timeouts, library, root));
+    if (made != nullptr) return made;
+  }
+  return MakeFileSystem(uri, options, root);
+}
+
 arrow::Result<OpenedFileSystem> OpenS3(const std::string& uri, StorageOptions storage_options) {
   ARROW_RETURN_NOT_OK(AddProfile(&storage_options));
   Options options(storage_options, {"aws_"});
   OpenedFileSystem opened;
   ARROW_ASSIGN_OR_RAISE(opened.retry, TakeRetryPolicy(&options));
+  ARROW_ASSIGN_OR_RAISE(const S3Timeouts timeouts, TakeTimeouts(&options));
   UriParameters parameters(uri);
   auto endpoint = options.Take({"endpoint", "endpoint_url", "endpoint_url_s3"});
   if (!endpoint) endpoint = FromEnvironment({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"});
@@ -300,7 +340,7 @@ arrow::Result<OpenedFileSystem> OpenS3(const std::string& uri, StorageOptions st
   ARROW_RETURN_NOT_OK(options.CheckAllTaken("s3"));
   factory_options.emplace_back("retry_strategy",
                                std::shared_ptr<arrow::fs::S3RetryStrategy>(std::make_shared<NoRetries>()));
-  auto made = MakeFileSystem(parameters.uri(), factory_options, &opened.root);
+  auto made = MakeS3(parameters.uri(), factory_options, timeouts, &opened.root);
   // Also if it failed, since looking for the bucket's region has started the library.
   ShutDownAtExit(made.status().IsInvalid());
   ARROW_ASSIGN_OR_RAISE(opened.fs, std::move(made));
@@ -351,6 +391,7 @@ arrow::Result<OpenedFileSystem> OpenGoogle(const std::string& uri, const Storage
   Options options(storage_options, {"google_"});
   OpenedFileSystem opened;
   ARROW_ASSIGN_OR_RAISE(opened.retry, TakeRetryPolicy(&options));
+  ARROW_RETURN_NOT_OK(TakeTimeouts(&options).status());
   ARROW_ASSIGN_OR_RAISE(auto gcs, arrow::fs::GcsOptions::FromUri(uri, &opened.root));
   ARROW_RETURN_NOT_OK(SetCredentials(&options, &gcs));
   if (auto endpoint = options.Take({"base_url", "endpoint"})) {
@@ -435,6 +476,7 @@ arrow::Result<OpenedFileSystem> OpenAzure(const std::string& uri, const StorageO
   Options options(storage_options, {"azure_storage_", "azure_"});
   OpenedFileSystem opened;
   ARROW_ASSIGN_OR_RAISE(opened.retry, TakeRetryPolicy(&options));
+  ARROW_RETURN_NOT_OK(TakeTimeouts(&options).status());
   ARROW_ASSIGN_OR_RAISE(const auto emulated, options.TakeFlag({"use_emulator"}));
   const bool is_emulator = emulated.value_or(false);
   const std::string rest = uri.substr(uri.find("://") + 3);
