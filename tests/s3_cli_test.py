@@ -226,6 +226,25 @@ def test_index_files_too_large_to_be_read_whole(s3, tmp_path, index, rows, dimen
     assert answers == [expected] and len(requests) <= 14
 
 
+def test_rows_without_an_index_are_read_beside_it(s3, tmp_path):
+    vectors = np.random.default_rng(9).normal(size=(3_000, 16)).astype(np.float32)
+    table = pa.table({"id": range(3_000),
+                      "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), 16)})
+    dataset = lance.write_dataset(table.slice(0, 2_000), tmp_path / "table.lance")
+    dataset.create_index("vector", "IVF_FLAT", num_partitions=8, ivf_centroids=vectors[:8])
+    lance.write_dataset(table.slice(2_000), tmp_path / "table.lance", mode="append")
+    lance.dataset(tmp_path / "table.lance").delete("id % 7 = 0")
+    dataset = lance.dataset(tmp_path / "table.lance")
+    expected = dataset.to_table(nearest={"column": "vector", "q": vectors[2_500], "k": 20, "nprobes": 8}, with_row_id=True)
+    uri = s3.put(tmp_path / "table.lance", "partly")
+    vector = one_query(tmp_path / "q.npy", vectors[2_500])
+    answers, _, requests, rounds = in_step(
+        s3, lambda: query(s3, uri, "--nprobes", 8, "-k", 20, "--cache", "none", vector=vector))
+    assert [row["_rowid"] for row in answers[0]["rows"]] == expected["_rowid"].to_pylist()
+    # The listing, the manifest, the index and the deletion files; then the footer, the pages' chunks, and the vectors.
+    assert rounds <= 6 and len(requests) <= 12
+
+
 def test_places_are_written_as_people_do(s3, tmp_path):
     table = pa.table({"vector": pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(8, np.float32)), 8)})
     lance.write_dataset(table, tmp_path / "table.lance")

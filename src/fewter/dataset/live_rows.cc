@@ -86,7 +86,7 @@ arrow::Result<LiveRows> ReadLiveIds(const lance::ObjectStore& store, const lance
 }  // namespace
 
 arrow::Result<LiveRows> ReadLiveRows(const lance::ObjectStore& store, const lance::Manifest& manifest,
-                                     const std::vector<uint32_t>& covered_fragments, bool keeps_deleted_rows) {
+                                     const std::vector<uint32_t>& covered_fragments) {
   const std::unordered_set<uint64_t> covered(covered_fragments.begin(), covered_fragments.end());
   if (manifest.has_stable_row_ids()) return ReadLiveIds(store, manifest, covered);
   const auto covered_now = CoveredFragments(manifest, covered);
@@ -98,7 +98,7 @@ arrow::Result<LiveRows> ReadLiveRows(const lance::ObjectStore& store, const lanc
     fragments.push_back({covered_now[i]->id, {covered_now[i]->physical_rows, std::move(deleted[i])}});
   }
   return LiveRows{std::make_shared<LiveAddresses>(FragmentTable(std::move(fragments))),
-                  !keeps_deleted_rows && EveryFragmentIsWhole(manifest, covered)};
+                  EveryFragmentIsWhole(manifest, covered)};
 }
 
 }  // namespace fewter

@@ -23,9 +23,9 @@ struct LiveRows {
 
 /// An index keeps rows that were deleted or rewritten after it was built; the manifest and the deletion files say
 /// which. Reads the deletion files of the fragments that the segment covers, and their stable row ids if some of the
-/// ids given so far belong to no row any more. `are_all` is false if the segment `keeps_deleted_rows` (see
-/// kDeletedRowId).
+/// ids given so far belong to no row any more. Whether the segment keeps rows that are called kDeletedRowId, with which
+/// `are_all` is false, it does not know.
 arrow::Result<LiveRows> ReadLiveRows(const lance::ObjectStore& store, const lance::Manifest& manifest,
-                                     const std::vector<uint32_t>& covered_fragments, bool keeps_deleted_rows = false);
+                                     const std::vector<uint32_t>& covered_fragments);
 
 }  // namespace fewter

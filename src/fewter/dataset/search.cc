@@ -63,13 +63,12 @@ class DatasetSearch {
       metric_ =
           request_.metric.value_or(column_->element_type() == ElementType::kUint8 ? Metric::kHamming : Metric::kL2);
       // As pylance: no index covers any row.
-      if (!request_.indexed_rows_only) ARROW_RETURN_NOT_OK(SearchExactly(Wanted(dataset_.manifest().fragments)));
+      if (!request_.indexed_rows_only) {
+        ARROW_RETURN_NOT_OK(SearchExactly(Wanted(dataset_.manifest().fragments), results_));
+      }
     } else {
       metric_ = segments_.front()->index->state().metric;
-      ARROW_RETURN_NOT_OK(FindCandidates());
-      const auto uncovered = Uncovered();
-      if (request_.refine_factor != 0 || !uncovered.empty()) ARROW_RETURN_NOT_OK(ScoreAgain());
-      ARROW_RETURN_NOT_OK(SearchExactly(uncovered));
+      ARROW_RETURN_NOT_OK(SearchIndexAndRest(Uncovered()));
     }
     for (auto& result : results_) result.rows = NearestOf(std::move(result.rows), request_.k);
     if (request_.filter_after) ARROW_RETURN_NOT_OK(FilterFoundRows());
@@ -191,8 +190,8 @@ class DatasetSearch {
       for (const uint32_t fragment : *metadata.fragments) {
         if (IsWanted(fragment)) wanted.push_back(fragment);
       }
-      ARROW_ASSIGN_OR_RAISE(live,
-                            ReadLiveRows(*dataset_.store_, dataset_.manifest(), wanted, segment.keeps_deleted_rows));
+      ARROW_ASSIGN_OR_RAISE(live, ReadLiveRows(*dataset_.store_, dataset_.manifest(), wanted));
+      if (segment.keeps_deleted_rows) live.are_all = false;
     }
     if (live.are_all) return SegmentToSearch{segment.index, prefilter_, std::move(live.filter)};
     return SegmentToSearch{segment.index, BothOf(std::move(live.filter), prefilter_), nullptr};
@@ -223,6 +222,28 @@ class DatasetSearch {
   TopK MakeExactTopK(size_t k, const RowFilter* filter) const {
     return TopK(k, filter, request_.distance_from.value_or(-std::numeric_limits<float>::infinity()),
                 request_.distance_below);
+  }
+
+  /// The segments, and the fragments that none covers: of a remote store side by side, since neither waits for anything
+  /// that the other reads.
+  arrow::Status SearchIndexAndRest(const Fragments& rest) {
+    if (rest.empty()) {
+      ARROW_RETURN_NOT_OK(FindCandidates());
+      return request_.refine_factor != 0 ? ScoreAgain() : arrow::Status::OK();
+    }
+    std::vector<SearchResult> of_rest(queries_.size());
+    ARROW_RETURN_NOT_OK(dataset_.store_->RunTogether(2, [&](size_t part) {
+      if (part == 1) return SearchExactly(rest, of_rest);
+      // Distances that are estimates cannot be compared with those of the rest.
+      ARROW_RETURN_NOT_OK(FindCandidates());
+      return ScoreAgain();
+    }));
+    for (size_t query = 0; query < queries_.size(); ++query) {
+      SearchResult& result = results_[query];
+      result.rows.insert(result.rows.end(), of_rest[query].rows.begin(), of_rest[query].rows.end());
+      result.rows_compared_exactly += of_rest[query].rows_compared_exactly;
+    }
+    return arrow::Status::OK();
   }
 
   /// Fills the rows with the candidates of all segments.
@@ -283,8 +304,7 @@ class DatasetSearch {
 
   /// Adds the nearest rows of some fragments, which are read once for all queries: of those of which a filter takes few
   /// rows only these.
-  arrow::Status SearchExactly(const Fragments& fragments) {
-    if (fragments.empty()) return arrow::Status::OK();
+  arrow::Status SearchExactly(const Fragments& fragments, std::span<SearchResult> results) {
     const TracedSpan span("fewter.exact_search");
     const bool none_deleted = std::none_of(fragments.begin(), fragments.end(),
                                            [](const auto* fragment) { return fragment->deletion_file.has_value(); });
@@ -302,24 +322,24 @@ class DatasetSearch {
       const TakenRows* taken = filtered_ != nullptr ? filtered_->OfFragment(fragment->id) : nullptr;
       if (taken == nullptr || taken->num_taken() * kSparse > fragment->physical_rows) {
         whole.push_back(fragment);
-        for (auto& result : results_) result.rows_compared_exactly += fragment->live_rows();
+        for (auto& result : results) result.rows_compared_exactly += fragment->live_rows();
       } else if (taken->num_taken() > 0) {
         ARROW_ASSIGN_OR_RAISE(auto searches, make_searches());
-        ARROW_RETURN_NOT_OK(SearchTakenRows(*fragment, *taken, searches));
+        ARROW_RETURN_NOT_OK(SearchTakenRows(*fragment, *taken, searches, results));
       }
     }
     if (whole.empty()) return arrow::Status::OK();
     const ExactScan scan{*dataset_.store_, dataset_.manifest(), *column_, Threads(), dataset_.session().cpu_executor()};
     ARROW_ASSIGN_OR_RAISE(const auto found, SearchFragments(scan, whole, make_searches));
     for (size_t query = 0; query < found.size(); ++query) {
-      results_[query].rows.insert(results_[query].rows.end(), found[query].begin(), found[query].end());
+      results[query].rows.insert(results[query].rows.end(), found[query].begin(), found[query].end());
     }
     return arrow::Status::OK();
   }
 
   /// The same for few rows of one fragment, the only ones that are read.
   arrow::Status SearchTakenRows(const lance::Fragment& fragment, const TakenRows& taken,
-                                std::span<ExactSearch> searches) {
+                                std::span<ExactSearch> searches, std::span<SearchResult> results) {
     ARROW_ASSIGN_OR_RAISE(const auto ids, RowIdsOfFragment(*dataset_.store_, dataset_.manifest(), fragment));
     const auto offsets = taken.Offsets();
     for (size_t begin = 0; begin < offsets.size(); begin += kRowsTakenTogether) {
@@ -333,8 +353,8 @@ class DatasetSearch {
     }
     for (size_t query = 0; query < queries_.size(); ++query) {
       const auto rows = searches[query].top_k.Finish();
-      results_[query].rows.insert(results_[query].rows.end(), rows.begin(), rows.end());
-      results_[query].rows_compared_exactly += offsets.size();
+      results[query].rows.insert(results[query].rows.end(), rows.begin(), rows.end());
+      results[query].rows_compared_exactly += offsets.size();
     }
     return arrow::Status::OK();
   }

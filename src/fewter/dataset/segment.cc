@@ -82,9 +82,13 @@ arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<
   const Cache of_segment = SegmentCache(session.cache(), metadata);
   const WeakCache cache(of_segment);
   IndexReaders readers;
-  auto read = GetState(*store, cache, metadata, &readers);
-  if (!read.ok()) return WithAdvice(read.status());
-  std::shared_ptr<const IvfIndexState> state = std::move(*read);
+  std::shared_ptr<const IvfIndexState> state;
+  LiveRows live_rows;
+  // Neither waits for anything that the other reads.
+  ARROW_RETURN_NOT_OK(store->RunTogether(2, [&](size_t part) {
+    if (part == 0) return WithAdvice(GetState(*store, cache, metadata, &readers).Value(&state));
+    return ReadLiveRows(*store, manifest, *metadata.fragments).Value(&live_rows);
+  }));
   auto segment = std::make_shared<Segment>();
   auto reader = MakePartitionReader(store, cache, *state, std::move(readers));
   const IvfExecutors executors{.io = session.io_executor(), .cpu = session.cpu_executor()};
@@ -97,8 +101,8 @@ arrow::Result<std::shared_ptr<const Segment>> OpenSegment(const std::shared_ptr<
   } else {
     segment->index = std::make_shared<IvfIndex>(std::move(state), cache, std::move(reader), executors);
   }
-  ARROW_ASSIGN_OR_RAISE(segment->live_rows,
-                        ReadLiveRows(*store, manifest, *metadata.fragments, segment->keeps_deleted_rows));
+  segment->live_rows = std::move(live_rows);
+  if (segment->keeps_deleted_rows) segment->live_rows.are_all = false;
   return segment;
 }
 
