@@ -167,7 +167,7 @@ def test_requests_are_as_many_as_the_options_say(google, azure, tmp_path):
     uri = put(google, local, "down")
     google.proxy.faults.append(Fault("503", "auxiliary.idx", times=1_000))
     for retries in (0, 2):
-        done = run(google, "query", uri, *query, "--cache", "none", options=google.options(client_max_retries=retries), code=1)
+        done = run(google, "query", uri, *query, "--cache", "none", options=google.options(client_max_retries=retries), code=5)
         assert ("(after 3 attempts)" in done.stderr) == (retries == 2)
         assert [request.status for request in google.proxy.take()].count(503) == 1 + retries
     google.proxy.faults.clear()
