@@ -41,15 +41,19 @@ arrow::Result<std::vector<double>> Microseconds(const fewter::Dataset& dataset, 
   return times;
 }
 
-/// Queries a second.
+/// Queries a second of calls with all of them, after a first that finds its memory: for half a second and more.
 arrow::Result<double> Throughput(const fewter::Dataset& dataset, const fewter::SearchRequest& request,
-                                 const fewter::cli::Matrix& queries, int rounds) {
+                                 const fewter::cli::Matrix& queries) {
+  constexpr std::chrono::duration<double> kLeast(0.5);
   std::vector<std::vector<float>> all;
   for (uint64_t i = 0; i < queries.rows; ++i) all.push_back(queries.Row(i));
-  const auto start = Clock::now();
-  for (int round = 0; round < rounds; ++round) ARROW_RETURN_NOT_OK(dataset.SearchMany(request, all).status());
-  const std::chrono::duration<double> elapsed = Clock::now() - start;
-  return static_cast<double>(rounds * queries.rows) / elapsed.count();
+  ARROW_RETURN_NOT_OK(dataset.SearchMany(request, all).status());
+  uint64_t calls = 0;
+  std::chrono::duration<double> elapsed{};
+  for (const auto start = Clock::now(); elapsed < kLeast; elapsed = Clock::now() - start, ++calls) {
+    ARROW_RETURN_NOT_OK(dataset.SearchMany(request, all).status());
+  }
+  return static_cast<double>(calls * queries.rows) / elapsed.count();
 }
 
 arrow::Result<std::shared_ptr<fewter::Session>> OpenSession(const std::string& folder) {
@@ -85,7 +89,7 @@ arrow::Status Run(const std::vector<std::string>& arguments) {
   ARROW_RETURN_NOT_OK(Microseconds(*dataset, request, queries, 1).status());
   const auto before = dataset->io_stats();
   ARROW_ASSIGN_OR_RAISE(const auto times, Microseconds(*dataset, request, queries, rounds));
-  ARROW_ASSIGN_OR_RAISE(const double throughput, Throughput(*dataset, request, queries, rounds));
+  ARROW_ASSIGN_OR_RAISE(const double throughput, Throughput(*dataset, request, queries));
   const auto io = (dataset->io_stats() - before).total();
   fmt::print(
       "{{\"queries\":{},\"p50_us\":{:.2f},\"p99_us\":{:.2f},\"batch_qps\":{:.0f},\"mapped_bytes\":{},\"requests\":{}}}"
