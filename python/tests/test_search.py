@@ -274,7 +274,7 @@ def test_the_result_goes_on_without_a_copy(table, queries):
     assert isinstance(found, pa.Table)
     assert found.to_pandas()["id"].tolist() == ids_of(found)
     assert polars.from_arrow(found)["text"].to_list() == found["text"].to_pylist()
-    batch = table._dataset.take(np.arange(3, dtype=np.uint64), ["id"])
+    batch = table._dataset.take(np.arange(3, dtype=np.uint64), ["id"], False)
     first, second = pa.record_batch(batch), pa.record_batch(batch)
     assert first["id"].buffers()[1].address == second["id"].buffers()[1].address
 

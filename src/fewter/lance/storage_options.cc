@@ -177,7 +177,7 @@ std::string FileSystemLibrary(const std::string& scheme) {
   if (scheme.find_first_not_of(kOfScheme) != std::string::npos) return {};
   Dl_info arrow_library;
   if (dladdr(reinterpret_cast<void*>(&arrow::fs::LoadFileSystemFactories), &arrow_library) == 0) return {};
-  const std::string main = arrow_library.dli_fname;
+  std::string main = arrow_library.dli_fname;
   const size_t name = main.rfind(kArrow);
   if (name == std::string::npos) return main;
   std::string path = main;
