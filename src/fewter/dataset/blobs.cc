@@ -229,8 +229,10 @@ std::shared_ptr<arrow::Schema> BlobReader::SchemaOf(const arrow::Schema& describ
   arrow::FieldVector fields;
   for (const auto& field : described.fields()) {
     const lance::Field* stored = StoredField(*manifest_, field->name());
+    fields.push_back(field);
+    if (stored == nullptr) continue;
     const auto position = static_cast<size_t>(stored - manifest_->fields.data());
-    fields.push_back(stored == nullptr ? field : WithBytes(manifest_->fields, position, field));
+    fields.back() = WithBytes(manifest_->fields, position, field);
   }
   return arrow::schema(std::move(fields), described.metadata());
 }
@@ -283,7 +285,7 @@ class BlobScanReader : public arrow::RecordBatchReader {
   /// False if there are no more.
   bool AddBatch() {
     if (is_done_) return false;
-    if (rows_ == nullptr || next_ == rows_->num_rows()) {
+    while (rows_ == nullptr || next_ == rows_->num_rows()) {
       auto rows = described_->Next();
       is_done_ = !rows.ok() || *rows == nullptr;
       if (!rows.ok()) batches_.Add([failure = rows.status()] { return failure; });

@@ -508,11 +508,11 @@ arrow::Result<OpenedFileSystem> OpenByScheme(const std::string& scheme, const st
   if (scheme == "s3") return OpenS3(uri, options);
   if (scheme == "gs" || scheme == "gcs") return OpenGoogle(uri, options);
   if (scheme == "az" || scheme == "abfs" || scheme == "abfss") return OpenAzure(uri, options);
+  OpenedFileSystem opened;
+  ARROW_ASSIGN_OR_RAISE(opened.fs, MakeFileSystem(uri, {}, &opened.root));
   if (scheme != "file" && !options.empty()) {
     return ArgumentError("storage option '", options.begin()->first, "' is not known for ", scheme);
   }
-  OpenedFileSystem opened;
-  ARROW_ASSIGN_OR_RAISE(opened.fs, MakeFileSystem(uri, {}, &opened.root));
   return opened;
 }
 
