@@ -126,12 +126,15 @@ bool HoldsBlobs(const arrow::Field& field) {
          std::any_of(below.begin(), below.end(), [](const auto& one) { return HoldsBlobs(*one); });
 }
 
+/// The largest number stands for all that are larger.
+void AddSaturated(uint64_t more, uint64_t* sum) {
+  if (!CheckedAdd(*sum, more, sum)) *sum = std::numeric_limits<uint64_t>::max();
+}
+
 /// Of what is described in elements [first, first + length) of an array.
 uint64_t BlobBytesIn(const arrow::Array& array, const arrow::Field& field, int64_t first, int64_t length) {
   uint64_t bytes = 0;
-  const auto add = [&](uint64_t more) {
-    if (!CheckedAdd(bytes, more, &bytes)) bytes = std::numeric_limits<uint64_t>::max();
-  };
+  const auto add = [&](uint64_t more) { AddSaturated(more, &bytes); };
   if (DescribesBlobs(field)) {
     const Descriptions blobs(checked_cast<const arrow::StructArray&>(array));
     for (int64_t i = first; i < first + length; ++i) add(blobs.IsNull(i) ? 0 : blobs.size(i));
@@ -174,10 +177,7 @@ std::vector<uint64_t> BlobBytesOfRows(const arrow::ArrayVector& columns, const a
     const arrow::Field& field = *schema.field(static_cast<int>(column));
     if (!HoldsBlobs(field)) continue;
     for (int64_t row = 0; row < rows; ++row) {
-      uint64_t& sum = bytes[static_cast<size_t>(row)];
-      if (!CheckedAdd(sum, BlobBytesIn(*columns[column], field, row, 1), &sum)) {
-        sum = std::numeric_limits<uint64_t>::max();
-      }
+      AddSaturated(BlobBytesIn(*columns[column], field, row, 1), &bytes[static_cast<size_t>(row)]);
     }
   }
   return bytes;

@@ -185,16 +185,21 @@ std::shared_ptr<RowReader> Dataset::GetRowReader() const {
 arrow::Result<Dataset::Segments> Dataset::FindIndex(const std::string& column, const std::string& index) const {
   ARROW_ASSIGN_OR_RAISE(const lance::Field* field, FindColumn(column));
   Segments chosen;
-  std::set<std::string> names;
+  const auto is_of_column = [&](const lance::IndexMetadata& entry) {
+    return IsVectorIndex(*manifest_, entry) && entry.fields.size() == 1 && entry.fields[0] == field->id;
+  };
   std::string_view name = index;
   for (const auto& entry : manifest_->indices) {
-    if (!IsVectorIndex(*manifest_, entry) || entry.fields.size() != 1 || entry.fields[0] != field->id) continue;
+    if (!is_of_column(entry)) continue;
     // Without a name, the first one there is, as pylance does.
     if (name.empty()) name = entry.name;
-    names.insert(entry.name);
     if (entry.name == name) chosen.push_back(&entry);
   }
   if (!chosen.empty() || index.empty()) return chosen;
+  std::set<std::string> names;
+  for (const auto& entry : manifest_->indices) {
+    if (is_of_column(entry)) names.insert(entry.name);
+  }
   return NoSuchIndex("column '" + column + "'", index, {names.begin(), names.end()});
 }
 

@@ -94,8 +94,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Dataset::Scan(const Sca
   auto rows = GetRowReader();
   ARROW_ASSIGN_OR_RAISE(auto schema, rows->SchemaOf(request.columns));
   const auto blobs = std::make_shared<const BlobReader>(store_, manifest_);
-  const auto with_bytes = blobs->SchemaOf(*schema);
-  const bool reads_blobs = request.blobs == BlobHandling::kBinary && !with_bytes->Equals(*schema);
+  const auto with_bytes = request.blobs == BlobHandling::kBinary ? blobs->SchemaOf(*schema) : schema;
+  const bool reads_blobs = !with_bytes->Equals(*schema);
   if (reads_blobs) schema = WithRowAddress(schema);
   std::unique_ptr<TakenAhead> taken;
   if (request.filter != nullptr) {
